@@ -1,0 +1,61 @@
+"""Octets to send, and where two strings of octets part.
+
+Seeded, so that a failure can be seen again: the same seed and size give the same octets on every machine.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+KiB = 1024
+MiB = 1024 * KiB
+
+
+def octets(size: int, seed: int = 7) -> bytes:
+    """`size` octets without a pattern, so that a lost, doubled or moved one shows at once."""
+    return random.Random(f"{seed}/{size}").randbytes(size)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where two strings of octets part first."""
+
+    offset: int
+    expected: bytes
+    actual: bytes
+    expected_size: int
+    actual_size: int
+
+    def __str__(self) -> str:
+        if not self.actual:
+            return f"ends after {self.actual_size} of {self.expected_size} octets"
+        if not self.expected:
+            return f"goes on after octet {self.expected_size}: {quote(self.actual)}"
+        return (
+            f"differs at octet {self.offset}: expected {quote(self.expected)}, got {quote(self.actual)}"
+            f" ({self.actual_size} octets against {self.expected_size})"
+        )
+
+
+def first_difference(expected: bytes, actual: bytes, context: int = 12) -> Difference | None:
+    """Where `actual` first leaves `expected`, with up to `context` octets from there; None when they are equal."""
+    if expected == actual:
+        return None
+    low, high = 0, min(len(expected), len(actual))
+    if expected[:high] == actual[:high]:
+        low = high
+    while low < high:  # bisect: the slices compare at the speed of memory, a loop over octets would not
+        middle = (low + high) // 2
+        if expected[low : middle + 1] == actual[low : middle + 1]:
+            low = middle + 1
+        else:
+            high = middle
+    window = slice(low, low + context)
+    return Difference(low, expected[window], actual[window], len(expected), len(actual))
+
+
+def quote(text: bytes, limit: int = 48) -> str:
+    """Octets as a person reads them: printable text as it is, the rest escaped, long ones cut with their size."""
+    shown = repr(bytes(text[:limit]))[1:]
+    return shown if len(text) <= limit else f"{shown}… ({len(text)} octets)"
