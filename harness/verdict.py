@@ -95,7 +95,19 @@ class Mismatch(AssertionError):  # noqa: N818 - named for what was seen, as the 
 
 
 class WireMismatch(Mismatch):
-    """The same, claimed of a flow: the details show the segments."""
+    """The same, claimed of a flow: the details show the segments, `cited` says why each frame that matters does.
+
+    It prints what is missing first: the reader of a capture looks for a place before a rule.
+    """
+
+    def __init__(
+        self, expected: str, actual: str, *, details: Iterable[str] = (), cited: Mapping[int, str] | None = None
+    ) -> None:
+        super().__init__(expected, actual, details=details)
+        self.cited = dict(cited or {})  # frame number -> reason, which becomes the comment of that packet
+
+    def __str__(self) -> str:
+        return "\n".join((self.actual, f"expected: {self.expected}", *self.details))
 
 
 class Inconclusive(Exception):  # noqa: N818 - a verdict, not an error

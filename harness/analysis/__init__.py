@@ -1,1 +1,1 @@
-
+"""Meaning: what the steps of a flow say together. Pure."""

@@ -1,1 +1,13 @@
+"""The pytest plugin: the only part of the harness, with its tests, that imports pytest.
 
+`options` what a run is told · `selection` which tests judge whom · `fixtures` what a test gets · `verdicts` what it
+answers, in the worker · `ledger` the record of the run, in the controller · `preflight` the subject's first start.
+"""
+
+pytest_plugins = [
+    "harness.plugin.options",
+    "harness.plugin.selection",
+    "harness.plugin.fixtures",
+    "harness.plugin.verdicts",
+    "harness.plugin.ledger",
+]

@@ -1,1 +1,1 @@
-
+"""The probe: our active end."""

@@ -1,1 +1,1 @@
-
+"""What the documents demand: the catalogue, its checks, and how it meets the tests."""

@@ -1,0 +1,49 @@
+"""The certificate: proof that a capture is whole, without which no verdict rests on it.
+
+Five facts: the opening marker was seen before anything else, the closing fence after it, the kernel dropped no frame for
+want of a slot, no acknowledgment covers octets that were not captured, and the octets that the sockets gave are those on
+the wire. If one does not hold, what the test would conclude is inconclusive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is known about the wholeness of one capture."""
+
+    opened: bool
+    closed: bool
+    frames: int
+    dropped: int
+    unseen: tuple[str, ...] = ()
+    differing: tuple[str, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether a verdict may rest on the capture."""
+        return not self.faults
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What is missing, in words."""
+        found = []
+        if not self.opened:
+            found.append("the opening marker was not seen")
+        if not self.closed:
+            found.append("the closing fence was not seen")
+        if self.dropped:
+            found.append(f"{self.dropped} frames were dropped for want of room")
+        return (*found, *self.unseen[:3], *self.differing[:3])
+
+    def __str__(self) -> str:
+        if self.holds:
+            return f"whole: {self.frames} frames, none dropped, every acknowledged octet captured"
+        return f"not whole ({self.frames} frames): {'; '.join(self.faults)}"
+
+    def as_record(self) -> dict[str, Any]:
+        """The certificate as a JSON object."""
+        return {"holds": self.holds, "frames": self.frames, "drops": self.dropped, "text": str(self)}

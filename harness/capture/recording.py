@@ -1,0 +1,136 @@
+"""The wire of one test: recorded from before the first connection, asked for flows, and certified.
+
+What a suite knows as `wire`. `flow()` sends a fence round first, so what is not in the flow did not happen; `wait_for()`
+waits for one event. Both give a flow only with a certificate that the capture is whole.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, Self
+
+from harness import budget
+from harness.analysis.accounting import Delivered, undelivered, unseen
+from harness.budget import Deadline
+from harness.capture.certificate import Certificate
+from harness.capture.ring import SLOT, SLOTS, Tap
+from harness.verdict import Inconclusive
+from harness.wire.decode import decode
+from harness.wire.flow import Flow
+
+if TYPE_CHECKING:
+    from harness.lab.near import Near
+    from harness.wire.frame import Frame
+    from harness.wire.pattern import Pattern
+    from harness.wire.segment import Endpoint, Packet
+    from harness.wire.step import Step
+
+_MARKERS_BACK = 5.0  # seconds for the markers of a fence to reach the tap on a loaded machine
+_LOOPBACK_SLOT, _LOOPBACK_SLOTS = 1 << 17, 256  # a frame on a loopback interface has up to 65,550 octets
+
+_nonces = itertools.count(os.getpid() << 32)
+
+
+class Talker(Protocol):
+    """A client, as far as its flow is concerned."""
+
+    transport: str  # "tcp" or "udp"
+    near: Endpoint
+    far: Endpoint
+
+    def delivered(self) -> Delivered | None:
+        """What its socket gave to the test, None if that is no stream."""
+
+
+@dataclass(frozen=True)
+class Capture:
+    """All that was recorded in one test, with its certificate."""
+
+    frames: tuple[Frame, ...]
+    flows: tuple[Flow, ...]
+    certificate: Certificate
+    interface: str
+    passed: int  # frames at the tap by the kernel's own count, markers too
+    dropped: int
+
+
+class Wire:
+    """The recorded wire. A context manager: leaving it closes the tap."""
+
+    def __init__(self, near: Near) -> None:
+        """Open the tap on the side `near` and send the opening marker round."""
+        self._near = near
+        slot, slots = (_LOOPBACK_SLOT, _LOOPBACK_SLOTS) if near.loopback else (SLOT, SLOTS)
+        packet = near.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        self.tap = Tap(packet, near.interface, slots=slots, slot=slot, loopback=near.loopback)
+        self._talkers: list[Talker] = []
+        self._opened = self._fence() and not self.tap.frames
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.tap.close()
+
+    def meet(self, talker: Talker) -> None:
+        """Take note of a client whose flow may be asked for."""
+        self._talkers.append(talker)
+
+    def flow(self, talker: Talker) -> Flow:
+        """All that passed between a client and the subject up to now; Inconclusive when the capture is not whole."""
+        capture = self.capture()
+        if not capture.certificate.holds:
+            raise Inconclusive(f"the capture is {capture.certificate}")
+        return next(flow for flow, other in zip(capture.flows, self._talkers, strict=True) if other is talker)
+
+    def wait_for(self, talker: Talker, pattern: Pattern, seconds: float = budget.RESPONSE) -> Step:
+        """Wait for a step that matches, and return the first; a claim that it comes within `seconds`."""
+        deadline = Deadline(seconds)
+        while True:
+            self.tap.collect()
+            flow = self._assemble(decode(self.tap.frames), talker)
+            if found := flow.pick(pattern):
+                return found[0]
+            if deadline.over:
+                return self.flow(talker).expect(pattern)
+            self.tap.wait(deadline.slice(0.05))
+
+    def capture(self) -> Capture:
+        """Everything up to now, closed by a fence."""
+        closed = self._fence()
+        packets = decode(self.tap.frames)
+        flows = tuple(self._assemble(packets, talker) for talker in self._talkers)
+        counts = self.tap.counts()
+        holes: list[str] = []
+        differing: list[str] = []
+        for flow, talker in zip(flows, self._talkers, strict=True):
+            if (delivered := talker.delivered()) is not None:
+                holes += unseen(flow)
+                differing += filter(None, [undelivered(flow, delivered)])
+        certificate = Certificate(
+            self._opened, closed, len(self.tap.frames), counts.dropped, tuple(holes), tuple(differing)
+        )
+        return Capture(tuple(self.tap.frames), flows, certificate, self.tap.interface, counts.passed, counts.dropped)
+
+    def _assemble(self, packets: list[Packet], talker: Talker) -> Flow:
+        return Flow.assemble(packets, near=talker.near, far=talker.far, protocol=talker.transport)
+
+    def _fence(self) -> bool:
+        nonce = next(_nonces)
+        try:
+            missing = set(self._near.fence(nonce))
+        except (OSError, RuntimeError):
+            return False
+        deadline = Deadline(_MARKERS_BACK)
+        while True:
+            self.tap.collect()
+            missing -= {marker.processor for marker in self.tap.markers if marker.nonce == nonce and marker.back}
+            if not missing:
+                self.tap.markers.clear()
+                return True
+            if deadline.over:
+                return False
+            self.tap.wait(deadline.left)

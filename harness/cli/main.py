@@ -1,0 +1,52 @@
+"""The words of the command line, and which module answers each."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import NoReturn
+
+from harness import __version__
+from harness.cli import check, doctor, explain, listing
+from harness.report.model import Exit
+
+_EXAMPLES = """\
+examples:
+  sockspec check                                                  judge the reference servers that come with sockspec
+  sockspec check --serve './myserver {host} {port}' --profile echo
+  sockspec check tcp://127.0.0.1:7 --profile echo                 judge a server that runs already
+  sockspec explain rfc9293:SHLD-3
+  sockspec doctor
+"""
+_EXITS = """\
+exit codes:
+""" + "\n".join(f"  {code.value}  {code.meaning}" for code in Exit)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        sys.stderr.write(f"sockspec: {message}; see {self.prog} --help\n")
+        sys.exit(Exit.USAGE)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return the exit code (see `harness.report.model.Exit`)."""
+    parser = _Parser(
+        prog="sockspec",
+        description="Judge programs that speak TCP or UDP through sockets, with the captured wire as evidence.",
+        epilog=_EXAMPLES + "\n" + _EXITS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"sockspec {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    for module in (check, listing, explain, doctor):
+        module.offer(commands)
+    chosen = parser.parse_args(arguments)
+    if chosen.command is None:
+        parser.print_help()
+        return Exit.USAGE
+    try:
+        return int(chosen.run(chosen))
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        sys.stderr.close()
+        return Exit.HOLDS

@@ -1,0 +1,152 @@
+"""The link: two network namespaces, the veth pair that joins them, and a wire that is silent but for the test.
+
+Four properties make a capture of this link evidence, and each has its line below:
+offloads are off, so a captured segment has the size and the checksum that it has on a wire;
+neighbours are fixed and address resolution is off, so no frame is there that the test did not cause (no ARP, neighbour
+discovery, router solicitation or multicast report: an interface without ARP joins no solicited-node group);
+duplicate address detection is off, so IPv6 works at once;
+congestion control is reno, whatever the host prefers, so timing is the same everywhere.
+
+A subject that binds the loopback address is reached over the same link: 127.0.0.0/8 is routed to the far end, which
+takes it in (route_localnet). The near end keeps its own loopback down, or the kernel would refuse the answers as its
+own. The loser was to capture on the loopback of the far namespace: no real checksums there, and no relay between.
+"""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import os
+import socket
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyroute2 import IPRoute
+
+from harness.lab import kernel
+
+MTU = 1500  # octets of an IP packet
+_PERMANENT = 0x80  # NUD_PERMANENT: a neighbour that is never asked for
+_NODAD = 0x02  # IFA_F_NODAD
+_SIOCETHTOOL = 0x8946
+# ETHTOOL_SRXCSUM, STXCSUM, STSO, SGSO, SGRO (linux/ethtool.h)
+_OFFLOADS = (0x15, 0x17, 0x1F, 0x24, 0x2C)
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of the link, as it is known before it is built. The first address of a family is the end's own."""
+
+    name: str
+    mac: str
+    v4: tuple[str, ...]
+    v6: tuple[str, ...]
+
+    def address(self, family: str) -> str:
+        """The end's own address: `family` is "v4" or "v6"."""
+        return (self.v4 if family == "v4" else self.v6)[0]
+
+
+NEAR = End("near0", "02:00:00:00:00:01", ("10.9.0.1",), ("fd09::1",))
+FAR = End("far0", "02:00:00:00:00:02", ("10.9.0.2", "10.9.0.3"), ("fd09::2", "fd09::3"))
+RAW = End("raw", "02:00:00:00:00:01", ("10.9.0.9",), ("fd09::9",))  # on the near side, owned by no kernel: raw peers
+
+_SYSCTLS = {
+    "net/ipv6/conf/default/accept_dad": "0",
+    "net/ipv6/conf/default/accept_ra": "0",
+    "net/ipv6/conf/default/addr_gen_mode": "1",  # no link-local address, so nothing to announce
+    "net/ipv6/conf/default/router_solicitations": "0",
+    "net/ipv4/conf/default/route_localnet": "1",
+    "net/ipv4/conf/default/rp_filter": "0",
+    "net/ipv4/ip_unprivileged_port_start": "0",  # a subject may bind port 7
+    "net/ipv4/tcp_congestion_control": "reno",
+}
+
+
+class Wiring:
+    """The namespaces of one test, alive as long as their descriptors are open."""
+
+    def __init__(self, *, relayed: bool = False) -> None:
+        """Build both ends and join them, through a third namespace if `relayed`; the caller is moved about."""
+        self.near = self.far = self.middle = -1
+        try:
+            self.near = _namespace()
+            self.far = _namespace()
+            if relayed:
+                self.middle = _middle()
+            self._join()
+        except BaseException:
+            self.close()
+            raise
+
+    def _join(self) -> None:
+        kernel.setns(self.near)
+        with IPRoute() as near:
+            if self.middle < 0:
+                near.link("add", kind="veth", **_named(NEAR), peer={**_named(FAR), "net_ns_fd": self.far})
+            else:
+                near.link("add", kind="veth", **_named(NEAR), peer={"ifname": "mid0", "net_ns_fd": self.middle})
+            _bring_up(near, NEAR, toward=FAR)
+            route = near.link_lookup(ifname=NEAR.name)[0]
+            near.route("add", dst="127.0.0.0/8", gateway=FAR.v4[0], oif=route, prefsrc=NEAR.v4[0])
+            offloads_off(NEAR.name)
+        if self.middle >= 0:
+            kernel.setns(self.middle)
+            with IPRoute() as middle:
+                middle.link("add", kind="veth", ifname="mid1", peer={**_named(FAR), "net_ns_fd": self.far})
+                for name in ("mid0", "mid1"):
+                    middle.link("set", index=middle.link_lookup(ifname=name)[0], state="up", arp=False)
+                    offloads_off(name)
+        kernel.setns(self.far)
+        with IPRoute() as far:
+            far.link("set", index=1, state="up")
+            _bring_up(far, FAR, toward=NEAR)
+            offloads_off(FAR.name)
+
+    def close(self) -> None:
+        """Let the namespaces go; the kernel takes interfaces and sockets with them."""
+        for name in ("near", "far", "middle"):
+            if (descriptor := getattr(self, name)) >= 0:
+                os.close(descriptor)
+                setattr(self, name, -1)
+
+
+def _namespace() -> int:
+    descriptor = kernel.new_network()
+    for name, value in _SYSCTLS.items():
+        Path("/proc/sys", name).write_text(value)
+    return descriptor
+
+
+def _middle() -> int:
+    descriptor = kernel.new_network()
+    Path("/proc/sys/net/ipv6/conf/default/disable_ipv6").write_text("1")
+    return descriptor
+
+
+def _named(end: End) -> dict[str, object]:
+    return {"ifname": end.name, "address": end.mac}
+
+
+def _bring_up(ip: IPRoute, end: End, *, toward: End) -> None:
+    index = ip.link_lookup(ifname=end.name)[0]
+    ip.link("set", index=index, state="up", arp=False, mtu=MTU)
+    for address in end.v4:
+        ip.addr("add", index=index, address=address, prefixlen=24)
+    for address in end.v6:
+        ip.addr("add", index=index, address=address, prefixlen=64, flags=_NODAD)
+    neighbours = [*toward.v4, *toward.v6]
+    if toward is NEAR:
+        neighbours += [*RAW.v4, *RAW.v6]
+    for address in neighbours:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        ip.neigh("add", dst=address, lladdr=toward.mac, ifindex=index, state=_PERMANENT, family=family)
+
+
+def offloads_off(name: str) -> None:
+    """Switch segmentation, receive and checksum offloads off for the interface `name` of this namespace."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        for command in _OFFLOADS:
+            value = array.array("B", struct.pack("II", command, 0))
+            fcntl.ioctl(any_socket, _SIOCETHTOOL, struct.pack("16sP", name.encode(), value.buffer_info()[0]))

@@ -1,0 +1,86 @@
+"""The near side: where the probe's sockets are made, where the tap sits, and how a fence goes round.
+
+In a lab that is the near end of the link. For a subject that runs already, it is this host: then the tap needs the right
+to open a packet socket and a loopback address to watch, because only there no other machine can hold frames back.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import TYPE_CHECKING, Protocol
+
+from harness.lab import fence
+from harness.lab.link import NEAR
+
+if TYPE_CHECKING:
+    from harness.lab.handle import Lab
+
+
+class Near(Protocol):
+    """What a probe and a tap need of the side they stand on."""
+
+    interface: str
+    loopback: bool
+
+    def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
+        """A socket of this side."""
+
+    def fence(self, nonce: int) -> list[int]:
+        """Send a fence round; return the processors whose markers the tap will see come back."""
+
+    def close(self) -> None:
+        """Let go of what the fence needed."""
+
+
+class LabNear:
+    """The near end of a lab's link."""
+
+    interface = NEAR.name
+    loopback = False
+
+    def __init__(self, lab: Lab) -> None:
+        """Stand at the link that `lab` has built."""
+        self._lab = lab
+
+    def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
+        """A socket in the near namespace."""
+        return self._lab.socket("near", family, kind, protocol)
+
+    def fence(self, nonce: int) -> list[int]:
+        """Send a fence round the link."""
+        processors: list[int] = self._lab.ask("fence", nonce=nonce)["processors"]
+        return processors
+
+    def close(self) -> None:
+        """Nothing: the lab owns it all."""
+
+
+class HostNear:
+    """This host, with a tap on its loopback interface."""
+
+    interface = "lo"
+    loopback = True
+
+    def __init__(self) -> None:
+        """Open the fence's sockets; PermissionError when this user may not."""
+        self._here = fence.marker_socket("127.0.0.1", "127.0.0.1")
+        self._there = fence.marker_socket("127.0.0.1", "127.0.0.1")
+
+    def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
+        """A socket of this host."""
+        return socket.socket(family, kind, protocol)
+
+    def fence(self, nonce: int) -> list[int]:
+        """Send a fence round the loopback interface."""
+        return fence.pass_round(nonce, self._here, self._there, budget=5.0)
+
+    def close(self) -> None:
+        """Close the fence's sockets."""
+        self._here.close()
+        self._there.close()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a numeric address is this host's loopback."""
+    return ipaddress.ip_address(host).is_loopback

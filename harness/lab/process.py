@@ -1,0 +1,311 @@
+"""The lab process: owner of the namespaces and father of the subjects, one for each test process.
+
+Two processes, in truth. The outer one takes the namespaces and forks; the inner one is pid 1 of its own pid namespace
+and does all the work. When pid 1 ends, the kernel ends everything below it; pid 1 ends when the test process closes the
+control socket, dies, or is killed: nothing stays behind, whatever happens. (A process that has unshared its pid namespace
+cannot fork again once that pid 1 is gone, hence one outer process for each lab.)
+
+The test process asks over a socket that keeps message borders: one JSON object each way, descriptors beside it. Every
+operation is short and never waits for a subject, so one at a time is enough. What the operations are, the class `Lab`
+below says: a method is an operation, its arguments are the request, what it returns is the answer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pyroute2 import DiagSocket
+
+from harness.budget import Deadline
+from harness.lab import children, fence, kernel
+from harness.lab.link import FAR, NEAR, Wiring
+
+LARGEST_MESSAGE = 1 << 18  # octets; an answer carries at most what `children` keeps of two outputs
+HOST_NAME = "subject"
+
+_HOSTS = f"""\
+127.0.0.1 localhost
+::1 ip6-localhost ip6-loopback
+{FAR.v4[0]} {HOST_NAME}
+{FAR.v6[0]} {HOST_NAME}
+"""
+
+
+class Lab:
+    """The operations. Each returns a JSON object, or a pair of it and the descriptors to hand over."""
+
+    def __init__(self) -> None:
+        """Begin without a link: `build` makes one."""
+        self._home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self._wiring: Wiring | None = None
+        self._markers: tuple[socket.socket, socket.socket] | None = None
+        self.children = children.Children()
+
+    def build(self, *, relayed: bool = False) -> tuple[dict[str, Any], list[int]]:
+        """Make fresh namespaces; hand over the two packet sockets between which a relay forwards, if it is wanted."""
+        self.clear()
+        self._wiring = Wiring(relayed=relayed)
+        kernel.setns(self._home)
+        with self._at("near"):
+            near = fence.marker_socket(NEAR.v4[0], FAR.v4[0])
+        with self._at("far"):
+            far = fence.marker_socket(FAR.v4[0], NEAR.v4[0])
+        self._markers = (near, far)
+        if not relayed:
+            return {}, []
+        with kernel.inside(self._wiring.middle, self._home):
+            sockets = [_every_frame(name) for name in ("mid0", "mid1")]
+        return {}, [packet.detach() for packet in sockets]
+
+    def clear(self) -> dict[str, Any]:
+        """End every program and let the namespaces go."""
+        self.children.end_all()
+        for marker in self._markers or ():
+            marker.close()
+        self._markers = None
+        if self._wiring is not None:
+            self._wiring.close()
+            self._wiring = None
+        return {}
+
+    def socket(self, side: str, family: int, kind: int, protocol: int) -> tuple[dict[str, Any], list[int]]:
+        """Make a socket at one end of the link and hand it over."""
+        with self._at(side):
+            return {}, [socket.socket(family, kind, protocol).detach()]
+
+    def start(
+        self,
+        argv: list[str],
+        environment: dict[str, str],
+        *,
+        warm: bool = False,
+        ready: bool = False,
+        talk: bool = False,
+    ) -> tuple[dict[str, Any], list[int]]:
+        """Start a program at the far end; hand over its pidfd, then its `ready` pipe, then its stdin and stdout to `talk`.
+
+        Without `talk` it reads from the null device, and the lab keeps what it prints.
+        """
+        closing: list[int] = []
+        handed: list[int] = []
+        outputs: dict[str, int] = {}
+        try:
+            stderr, err_write = os.pipe()
+            closing.append(err_write)
+            outputs["stderr"] = stderr
+            stdout, out_write = os.pipe()
+            closing.append(out_write)
+            ready_write = None
+            if ready:
+                ready_read, ready_write = os.pipe()
+                closing.append(ready_write)
+                handed.append(ready_read)
+            if talk:
+                stdin, in_write = os.pipe()
+                handed += [in_write, stdout]
+            else:
+                stdin = os.open(os.devnull, os.O_RDONLY)
+                outputs["stdout"] = stdout
+            closing.append(stdin)
+            pipes = children.Pipes(stdin, out_write, err_write, ready_write)
+            with self._at("far"):
+                run = children.fork_warm if warm else _execute
+                pid = run(argv[0], argv[1:], environment, pipes)
+        except BaseException:
+            closing += [*handed, *outputs.values()]
+            raise
+        finally:
+            for descriptor in closing:
+                os.close(descriptor)
+        self.children.adopt(pid, outputs)
+        return {"pid": pid}, [os.pidfd_open(pid), *handed]
+
+    def child(self, pid: int) -> dict[str, Any]:
+        """What has become of a program, with what it printed."""
+        self.children.listen()
+        self.children.reap()
+        return self.children[pid].report()
+
+    def signal(self, pid: int, number: int) -> dict[str, Any]:
+        """Send a signal to a program and all of its process group."""
+        os.killpg(pid, number)
+        return {}
+
+    def pause(self, pid: int) -> dict[str, Any]:
+        """Stop a program and all of its process group, and see that they stand still."""
+        os.killpg(pid, signal.SIGSTOP)
+        deadline = Deadline(2.0)
+        while not children.all_stopped(pid):
+            if deadline.over:
+                raise TimeoutError(f"process group {pid} did not stop within {deadline}")
+            os.sched_yield()
+        return {}
+
+    def activity(self) -> dict[str, int]:
+        """How busy the programs are."""
+        return children.activity()
+
+    def resources(self, pid: int) -> dict[str, int]:
+        """What one program holds."""
+        return children.resources(pid)
+
+    def sockets(self, protocol: int, family: int, states: int, side: str = "far") -> dict[str, Any]:
+        """The sockets of one end, as the kernel's sock_diag(7) tells them: local and remote ends, state and queues."""
+        with self._at(side), DiagSocket() as diag:
+            diag.bind()
+            entries = list(diag.get_sock_stats(family=family, states=states, protocol=protocol))
+        return {"sockets": [_told(entry) for entry in entries]}
+
+    def sysctl(self, side: str, name: str, value: str) -> dict[str, Any]:
+        """Set a network sysctl of one end."""
+        if not name.startswith("net/") or ".." in name:
+            raise PermissionError(f"{name} is no setting of a network namespace")
+        with self._at(side):
+            Path("/proc/sys", name).write_text(value)
+        return {}
+
+    def fence(self, nonce: int) -> dict[str, Any]:
+        """Send the markers round; answer through which processors' queues they came back."""
+        if self._markers is None:
+            raise RuntimeError("there is no link yet")
+        return {"processors": fence.pass_round(nonce, *self._markers, budget=5.0)}
+
+    def _at(self, side: str) -> Any:
+        if self._wiring is None:
+            raise RuntimeError("there is no link yet")
+        return kernel.inside({"near": self._wiring.near, "far": self._wiring.far}[side], self._home)
+
+
+def _execute(program: str, arguments: list[str], environment: dict[str, str], pipes: children.Pipes) -> int:
+    return children.execute([program, *arguments], environment, pipes)
+
+
+def _every_frame(interface: str) -> socket.socket:
+    every_protocol, ignore_outgoing = 0x0003, 23  # ETH_P_ALL, PACKET_IGNORE_OUTGOING
+    packet = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    packet.setsockopt(263, ignore_outgoing, 1)  # SOL_PACKET: do not hear what the relay itself sends
+    packet.setsockopt(socket.SOL_SOCKET, 33, 1 << 24)  # SO_RCVBUFFORCE, octets: the relay runs in a busy process
+    packet.bind((interface, every_protocol))
+    return packet
+
+
+def _told(entry: Any) -> dict[str, Any]:
+    only_v6 = entry.get_attr("INET_DIAG_SKV6ONLY")
+    return {
+        "state": entry["idiag_state"],
+        "local": [entry["idiag_src"], int.from_bytes(entry["idiag_sport"].to_bytes(2, sys.byteorder), "big")],
+        "remote": [entry["idiag_dst"], int.from_bytes(entry["idiag_dport"].to_bytes(2, sys.byteorder), "big")],
+        "unread": entry["idiag_rqueue"],
+        "unsent": entry["idiag_wqueue"],
+        "only_v6": bool(only_v6),
+    }
+
+
+def serve(control: socket.socket) -> None:
+    """Answer requests until the test process closes its end of the control socket or is gone."""
+    woken, wake = socket.socketpair()
+    wake.setblocking(False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the test process, which then lets us go
+    signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+    lab = Lab()
+    while True:
+        outputs = lab.children.descriptors()
+        poll = select.poll()
+        for descriptor in (control.fileno(), woken.fileno(), *outputs):
+            poll.register(descriptor, select.POLLIN)
+        ready = {descriptor for descriptor, _ in poll.poll()}
+        if ready & set(outputs):
+            lab.children.listen()
+        if woken.fileno() in ready:
+            woken.recv(4096)
+            lab.children.reap()
+        if control.fileno() in ready:
+            request = control.recv(LARGEST_MESSAGE)
+            if not request:
+                return
+            answer, descriptors = _answer(lab, json.loads(request))
+            socket.send_fds(control, [json.dumps(answer).encode()], descriptors)
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+
+def _answer(lab: Lab, request: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:
+    try:
+        result = getattr(lab, request.pop("operation"))(**request)
+    except OSError as error:
+        return {"refused": {"errno": error.errno or 0, "text": str(error)}}, []
+    except Exception as error:  # the lab must outlive a bad request; the caller raises what is told here
+        return {"refused": {"errno": 0, "text": f"{type(error).__name__}: {error}"}}, []
+    return result if isinstance(result, tuple) else (result, [])
+
+
+def enter_namespaces() -> None:
+    """Take user (unless root), network, pid, mount and UTS namespaces; the next fork is pid 1 of the new pid namespace."""
+    if os.getuid():
+        kernel.own_user_namespace()
+    kernel.unshare(kernel.CLONE_NEWNET | kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWUTS)
+
+
+def furnish() -> list[str]:
+    """Make /proc, /etc/hosts and the host name private; return what this machine would not let us do."""
+    kernel.mount("", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
+    kernel.set_host_name(HOST_NAME)
+    missing = []
+    try:
+        kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
+    except OSError as error:
+        missing.append(f"a /proc of its own ({error})")
+    try:
+        _private_hosts()
+    except OSError as error:
+        missing.append(f"an /etc/hosts of its own ({error})")
+    return missing
+
+
+def _private_hosts() -> None:
+    # A file that only this mount namespace ever sees: written on a memory file system laid over the folder for
+    # temporary files, bound over /etc/hosts, and uncovered again.
+    over = tempfile.gettempdir()
+    here = Path.cwd()
+    kernel.mount("tmpfs", over, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV)
+    try:
+        hosts = Path(over, "hosts")
+        hosts.write_text(_HOSTS)
+        kernel.mount(str(hosts), "/etc/hosts", flags=kernel.MS_BIND)
+    finally:
+        kernel.detach(over)
+        os.chdir(here)
+
+
+def main() -> None:
+    """Run as `python -m harness.lab.process DESCRIPTOR PARENT`: the control socket, and the pid whose end is ours."""
+    control, parent = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])
+    kernel.die_with_parent(parent, signal.SIGKILL)
+    try:
+        enter_namespaces()
+    except OSError as error:
+        control.send(json.dumps({"refused": {"errno": error.errno, "text": str(error)}}).encode())
+        return
+    kernel.gain_no_privileges()
+    outer = os.getpid()
+    if pid := os.fork():
+        control.close()
+        os.waitpid(pid, 0)
+        return
+    kernel.die_with_parent(outer, signal.SIGKILL)
+    missing = furnish()
+    control.send(json.dumps({"ready": {"missing": missing}}).encode())
+    serve(control)
+
+
+if __name__ == "__main__":
+    main()

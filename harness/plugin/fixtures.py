@@ -1,0 +1,199 @@
+"""What a test of a suite gets: a lab of its own, the recorded wire, the subject and the probe.
+
+Set-up order is lab, wire, subject, probe: the wire is recorded before the subject runs, and the subject runs before
+anybody talks to it. Everything is made afresh for each test and gone after it; only the lab process lives longer.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import pytest
+
+from harness.capture.recording import Wire
+from harness.lab.handle import Lab, LabUnavailable
+from harness.lab.near import HostNear, LabNear, is_loopback
+from harness.plugin.options import Settings, settings_of
+from harness.probe.probe import Probe
+from harness.subject import external
+from harness.subject.external import External
+from harness.subject.inventory import told_server
+from harness.subject.patience import Patience
+from harness.subject.process import Subject, start
+from harness.verdict import NotApplicable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.lab.near import Near
+    from harness.subject.inventory import Program
+    from harness.subject.patience import Watched
+
+Judged: TypeAlias = Subject | External
+
+subject_key = pytest.StashKey[Judged]()
+wire_key = pytest.StashKey[Wire]()
+
+
+class Uncaptured:
+    """The near side where nothing can be captured: sockets only (tier 0)."""
+
+    interface = ""
+    loopback = False
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
+        """A socket of this host."""
+        return socket.socket(family, kind, protocol)
+
+    def fence(self, nonce: int) -> list[int]:
+        """Not applicable: there is nothing to send a fence round."""
+        raise NotApplicable(self.reason)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Serving(Protocol):
+    """The fixture `serve`."""
+
+    def __call__(self, *, backlog: int = 5) -> Subject:
+        """A told server in LISTEN."""
+
+
+@pytest.fixture(scope="session")
+def lab_process() -> Iterator[Lab | str]:
+    """The lab process of this worker, or why there is none."""
+    try:
+        lab = Lab()
+    except LabUnavailable as reason:
+        yield str(reason)
+        return
+    with lab:
+        yield lab
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest) -> Settings:
+    """What this run was told."""
+    return settings_of(request.config)
+
+
+@pytest.fixture
+def lab(lab_process: Lab | str, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """Fresh namespaces joined by a link, for this test alone."""
+    if isinstance(lab_process, str):
+        raise NotApplicable(lab_process)
+    lab_process.ask("build", relayed="link" in request.fixturenames)
+    yield lab_process
+    lab_process.ask("clear")
+
+
+@pytest.fixture
+def near(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Near]:
+    """The side on which the probe stands: the lab's near end, or this host for a subject that runs already."""
+    side: Near
+    if not settings.address:
+        side = LabNear(request.getfixturevalue("lab"))
+    else:
+        _, host, port = external.parse(settings.address)
+        places = external.resolve(host, port, "tcp")
+        if all(is_loopback(place.host) for place in places.values()):
+            try:
+                side = HostNear()
+            except PermissionError:
+                side = Uncaptured("needs a capture: run as root, or start the subject with --serve")
+        else:
+            side = Uncaptured("needs a capture, which only a subject on this host's loopback or under --serve allows")
+    yield side
+    side.close()
+
+
+@pytest.fixture
+def wire(near: Near, request: pytest.FixtureRequest) -> Iterator[Wire]:
+    """The recorded wire."""
+    if isinstance(near, Uncaptured):
+        raise NotApplicable(near.reason)
+    with Wire(near) as wire:
+        request.node.stash[wire_key] = wire
+        yield wire
+
+
+@pytest.fixture
+def _recorded(near: Near, request: pytest.FixtureRequest) -> Wire | None:
+    """The recorded wire if there is one: a test that asks nothing of the wire runs without."""
+    if isinstance(near, Uncaptured):
+        return None
+    wire: Wire = request.getfixturevalue("wire")
+    return wire
+
+
+@pytest.fixture
+def program(settings: Settings, request: pytest.FixtureRequest) -> Program | None:
+    """The program under judgment; None for a subject that runs already."""
+    chosen: Program | None = getattr(request, "param", None)
+    return chosen or next(iter(settings.programs), None)
+
+
+@pytest.fixture
+def subject(
+    program: Program | None,
+    family: str,
+    settings: Settings,
+    _recorded: Wire | None,
+    request: pytest.FixtureRequest,
+) -> Iterator[Judged]:
+    """The subject under judgment, ready."""
+    if reason := settings.absent.get(family):
+        raise NotApplicable(reason)
+    judged: Judged
+    if program is None:
+        transport, host, port = external.parse(settings.address)
+        place = external.resolve(host, port, transport).get(family)
+        if place is None:
+            raise NotApplicable(f"{host} has no address of IP{family}")
+        judged = External(settings.address, settings.profile, transport, family, place)
+    else:
+        judged = start(request.getfixturevalue("lab"), program, family, dict(os.environ))
+    request.node.stash[subject_key] = judged
+    yield judged
+    judged.close()
+
+
+@pytest.fixture
+def serve(lab: Lab, family: str, _recorded: Wire | None, request: pytest.FixtureRequest) -> Iterator[Serving]:
+    """Starts the told server, through which a test judges the kernel's TCP."""
+    started: list[Subject] = []
+
+    def serve(*, backlog: int = 5) -> Subject:
+        told = start(lab, told_server(), family, dict(os.environ), arguments=(str(backlog),))
+        started.append(told)
+        request.node.stash[subject_key] = told
+        return told
+
+    yield serve
+    for told in started:
+        told.close()
+
+
+@pytest.fixture
+def probe(near: Near, _recorded: Wire | None) -> Iterator[Probe]:
+    """Our active end."""
+
+    def patience(watched: Watched) -> Patience:
+        return Patience(watched, _recorded.tap.collect if _recorded is not None else _nothing)
+
+    with Probe(near, patience, _recorded.meet if _recorded is not None else _ignore) as probe:
+        yield probe
+
+
+def _nothing() -> None:
+    """Nobody records."""
+
+
+def _ignore(_: object) -> None:
+    """Nobody records."""

@@ -1,0 +1,277 @@
+"""The record of a run: what was planned, each row as it is judged, the summary and the exit code. In the controller.
+
+Workers judge and write evidence; only this process writes results.jsonl and renders reports, so nothing is written twice
+however many workers there are. What was planned and never reported is lost, and the exit code says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness import budget, bundle
+from harness.lab.handle import Lab, LabUnavailable
+from harness.plugin import naming, preflight, progress
+from harness.plugin.options import settings_key, settings_of
+from harness.plugin.selection import is_judged
+from harness.plugin.verdicts import folder_key
+from harness.record import environment
+from harness.record.disk import RecordError
+from harness.record.facts import RequirementText, RunFacts
+from harness.record.result import Result
+from harness.record.store import Store
+from harness.report import terminal
+from harness.report.model import Exit
+from harness.report.publish import Published, publish
+from harness.spec.catalogue import load
+from harness.subject.process import NotReady
+from harness.verdict import Finding, Verdict, worst
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ledger_key = pytest.StashKey["Ledger"]()
+
+
+def is_worker(config: pytest.Config) -> bool:
+    """Whether this process is a pytest-xdist worker."""
+    return hasattr(config, "workerinput")
+
+
+class Ledger:
+    """What the controller knows of the run so far."""
+
+    def __init__(self, config: pytest.Config, folder: Path) -> None:
+        self.folder = folder
+        self._config = config
+        self._store: Store | None = None
+        self._started = budget.wall_clock()
+        self._planned: tuple[str, ...] = ()
+        self._open: dict[str, Result] = {}
+        self.progress = progress.Progress(sys.stderr, config.option.sockspec_quiet)
+        self.published: Published | None = None
+
+    @property
+    def used(self) -> bool:
+        """Whether any test of a suite was planned."""
+        return bool(self._planned)
+
+    def plan(self, nodeids: Sequence[str]) -> None:
+        """Take down what will be judged; every worker says the same, the first counts."""
+        judged = tuple(naming.stable_id(nodeid) for nodeid in nodeids if is_judged(nodeid))
+        if self._planned or not judged:
+            return
+        self._planned = judged
+        self._store = Store(self.folder)
+        settings = settings_of(self._config)
+        self._store.begin(
+            RunFacts(
+                subjects=(settings.subject_name,) if settings.given else tuple(p.name for p in settings.programs),
+                command=tuple(["sockspec", *sys.argv[1:]] if self._config.option.sockspec_quiet else sys.argv),
+                strict=settings.strict,
+                environment=environment.facts(),
+                started=self._started,
+                planned=judged,
+                requirements=_texts(),
+            )
+        )
+        self.progress.begin(len(judged))
+
+    def take(self, report: pytest.TestReport) -> None:
+        """Take in one phase of one test; the row is written when the test is torn down."""
+        row = getattr(report, "sockspec", None)
+        if row is not None:
+            self._open[report.nodeid] = Result.from_record(row)
+        elif is_judged(report.nodeid) and report.failed and report.nodeid not in self._open:
+            self._open[report.nodeid] = _unjudged(report)  # the worker died in the middle of it
+            self._close(report.nodeid)
+            return
+        if report.when == "teardown" and report.nodeid in self._open:
+            if trouble := getattr(report, "sockspec_teardown", ""):
+                self._open[report.nodeid] = _with_trouble(self._open[report.nodeid], trouble)
+            self._close(report.nodeid)
+
+    def _close(self, nodeid: str) -> None:
+        result = self._open.pop(nodeid)
+        if self._store is not None:
+            self._store.append(result)
+        self.progress.step(result)
+
+    def end(self, status: int) -> int:
+        """Write how the run ended, render the reports, and return the exit code."""
+        self.progress.end()
+        if self._store is None:
+            return status
+        settings = settings_of(self._config)
+        for nodeid in list(self._open):
+            self._close(nodeid)
+        self._store.end(0, budget.wall_clock())
+        templates = bundle.root() / "reports" / "templates"
+        published = publish(self.folder, templates)
+        code = int(
+            published.run.exit_code(
+                strict=settings.strict,
+                interrupted=status == pytest.ExitCode.INTERRUPTED,
+                internal_error=status == pytest.ExitCode.INTERNAL_ERROR,
+            )
+        )
+        self._store.end(code, budget.wall_clock())
+        self._store.close()
+        self.published = publish(self.folder, templates)
+        return code
+
+
+def _texts() -> dict[str, RequirementText]:
+    return {one.id: RequirementText(one.strength, one.section, one.title, one.summary) for one in load()}
+
+
+def _unjudged(report: pytest.TestReport) -> Result:
+    test = naming.stable_id(report.nodeid)
+    text = str(report.longrepr) or "no reason was given"
+    first = text.strip().partition("\n")[0]
+    found = Finding(Verdict.ERROR, "", "", first, text)
+    return Result(
+        test=test,
+        nodeid=report.nodeid,
+        group=naming.group_of(test),
+        verdict=Verdict.ERROR,
+        findings=(found,),
+        reason=first,
+    )
+
+
+def _with_trouble(result: Result, trouble: str) -> Result:
+    found = Finding(Verdict.ERROR, "", "", trouble, trouble)
+    return replace(
+        result, verdict=worst([result.verdict, Verdict.ERROR]), findings=(*result.findings, found), reason=trouble
+    )
+
+
+# -- hooks ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the run folder; a worker is told it by the controller."""
+    if is_worker(config):
+        if folder := config.workerinput.get("sockspec_folder"):  # type: ignore[attr-defined] # set by pytest-xdist
+            config.stash[folder_key] = Path(folder)
+        return
+    settings = settings_of(config)
+    folder = settings.report or Path("reports", "runs", f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}")
+    config.stash[folder_key] = folder.absolute()
+    ledger = config.stash[ledger_key] = Ledger(config, folder.absolute())
+    config.pluginmanager.register(_Reports(ledger), "sockspec-reports")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist where the run folder is and what the first start has shown."""
+    config = node.config
+    node.workerinput["sockspec_folder"] = str(config.stash[folder_key])
+    node.workerinput["sockspec_absent"] = settings_of(config).absent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Start the user's subject once before anything is planned."""
+    config = session.config
+    settings = settings_of(config)
+    if is_worker(config) or not settings.given or settings.address or config.option.collectonly:
+        return
+    try:
+        with Lab() as lab:
+            absent = preflight.absent_families(lab, settings.programs[0])
+    except LabUnavailable:
+        return  # every test will say that it is not applicable, and why
+    except NotReady as reason:
+        pytest.exit(f"sockspec: {reason}", returncode=int(Exit.USAGE if reason.usage else Exit.BROKEN))
+    config.stash[settings_key] = replace(settings, absent=absent)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Without pytest-xdist the plan is what was collected here."""
+    config = session.config
+    if not is_worker(config) and not config.option.collectonly and session.items:
+        with _one_line():
+            config.stash[ledger_key].plan([item.nodeid for item in session.items])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any, ids: Sequence[str]) -> None:
+    """With pytest-xdist the plan is what a worker collected."""
+    with _one_line():
+        node.config.stash[ledger_key].plan(ids)
+
+
+@contextlib.contextmanager
+def _one_line() -> Any:
+    try:
+        yield
+    except RecordError as refused:
+        pytest.exit(f"sockspec: {refused}", returncode=int(Exit.USAGE))
+
+
+class _Reports:
+    """Hears every report: pytest gives that hook no configuration, so the ledger comes with the plugin."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Write down what a test answered."""
+        self._ledger.take(report)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Let the verdicts decide the exit code."""
+    config = session.config
+    if is_worker(config):
+        return
+    ledger = config.stash[ledger_key]
+    other_failures = session.testsfailed and not ledger.used
+    code = ledger.end(int(exitstatus))
+    if ledger.used and not other_failures:
+        session.exitstatus = code
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print what a person reads in ten seconds."""
+    ledger = config.stash.get(ledger_key, None)
+    if ledger is None or ledger.published is None:
+        return
+    tty = sys.stdout.isatty()
+    colour = tty and "NO_COLOR" not in os.environ
+    width = shutil.get_terminal_size((100, 24)).columns if tty else 100
+    index = ledger.published.index
+    with contextlib.suppress(ValueError):
+        index = index.relative_to(Path.cwd())
+    text = terminal.render(ledger.published.run, colour=colour, width=min(width, 120), report=str(index))
+    terminalreporter.ensure_newline()
+    terminalreporter.write(text)
+
+
+def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
+    """Our words for our verdicts; nothing at all while `sockspec check` shows its own progress."""
+    row = getattr(report, "sockspec", None)
+    if config.option.sockspec_quiet and is_judged(report.nodeid):
+        return "", "", ""
+    if row is None:
+        return None
+    verdict = Verdict(row["verdict"])
+    if verdict is Verdict.DEVIATION:
+        return "deviation", "d", "DEVIATION"
+    if verdict is Verdict.INCONCLUSIVE:
+        return "inconclusive", "i", "INCONCLUSIVE"
+    return None

@@ -1,0 +1,35 @@
+"""The stable names of tests: words, never positions, and free of where the files lie."""
+
+from __future__ import annotations
+
+import re
+
+_PREFIX = re.compile(r"^(test|check)_")
+
+
+def stable_id(nodeid: str) -> str:
+    """`suites/tcp/test_closing.py::test_x[v6]` is `tcp/closing::x[v6]`."""
+    path, _, name = nodeid.partition("::")
+    words = path.replace("\\", "/").removesuffix(".py").split("/")
+    if "suites" in words:
+        words = words[words.index("suites") + 1 :]
+    words[-1] = _PREFIX.sub("", words[-1])
+    return f"{'/'.join(words)}::{_PREFIX.sub('', name)}"
+
+
+def group_of(test: str) -> str:
+    """`tcp/closing::x[v6]` belongs to `tcp/closing`."""
+    return test.partition("::")[0]
+
+
+def again(test: str, nodeid: str, serve: str, address: str, profile: str) -> str:
+    """The command that shows one test again."""
+    name, _, variant = nodeid.partition("::")[2].partition("[")
+    words = [name, *filter(None, variant.rstrip("]").split("-", 1))]
+    whom = f"--serve {_quoted(serve)} " if serve else f"{address} " if address else ""
+    named = f"--profile {profile} " if profile else ""
+    return f"sockspec check {whom}{named}-k {_quoted(' and '.join(words))}"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"

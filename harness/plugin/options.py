@@ -1,0 +1,99 @@
+"""What a run is told: the options, read once into a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.subject import external, inventory
+from harness.subject.profile import PROFILES
+
+if TYPE_CHECKING:
+    from harness.subject.inventory import Program
+
+PCAP = ("never", "failed", "all")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One run: whom it judges, and where it leaves its record."""
+
+    programs: tuple[Program, ...]  # the subjects that are started here
+    address: str = ""  # of a subject that runs already: tcp://host:port
+    profile: str = ""  # "" when every profile is judged
+    given: bool = False  # one subject of the user's is judged, not our reference servers
+    strict: bool = False
+    report: Path | None = None  # None: a new folder in reports/runs
+    pcap: str = "all"
+    absent: dict[str, str] = field(default_factory=dict)  # family → why the subject does not offer it
+
+    @property
+    def subject_name(self) -> str:
+        """What a report calls the user's subject."""
+        return self.address or self.programs[0].name
+
+
+settings_key = pytest.StashKey[Settings]()
+
+
+def settings_of(config: pytest.Config) -> Settings:
+    """The settings of this run."""
+    return config.stash[settings_key]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer the options of `sockspec check` to pytest itself."""
+    group = parser.getgroup("sockspec", "sockspec: judging servers")
+    group.addoption("--serve", metavar="CMD", help="start this subject; {host} and {port} are filled in")
+    group.addoption("--address", metavar="URL", help="judge a running subject: tcp://host:port or udp://host:port")
+    group.addoption("--profile", metavar="P", help=f"the service it claims to speak: {', '.join(PROFILES)}")
+    group.addoption("--strict-should", action="store_true", help="a missed SHOULD fails the run")
+    group.addoption("--report", metavar="DIR", help="where the record goes (default: a new folder in reports/runs)")
+    group.addoption(
+        "--pcap", choices=PCAP, default="all", help="for which tests the capture is kept (default: %(default)s)"
+    )
+    group.addoption("--sockspec-quiet", action="store_true", help="progress and summary only, for `sockspec check`")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the options; what does not fit together is a usage error (exit code 4)."""
+    config.stash[settings_key] = _read(config)
+
+
+def _read(config: pytest.Config) -> Settings:
+    option = config.option
+    profile = option.profile or ""
+    if profile and profile not in PROFILES:
+        raise pytest.UsageError(f"--profile {profile!r} is not known; the profiles are {', '.join(PROFILES)}")
+    common: dict[str, Any] = {
+        "profile": profile,
+        "strict": option.strict_should,
+        "report": Path(option.report) if option.report else None,
+        "pcap": option.pcap,
+        "absent": getattr(config, "workerinput", {}).get("sockspec_absent", {}),
+    }
+    if option.serve is not None and option.address is not None:
+        raise pytest.UsageError("give --serve or the address of a running subject, not both")
+    if option.serve is not None or option.address is not None:
+        if not profile:
+            raise pytest.UsageError(f"say which service the subject speaks: --profile {' | '.join(PROFILES)}")
+        return _given(option.serve, option.address, profile, common)
+    servers = inventory.reference_servers().values()
+    programs = tuple(server for server in servers if not profile or server.profile == profile)
+    return Settings(programs=programs, **common)
+
+
+def _given(serve: str | None, address: str | None, profile: str, common: dict[str, Any]) -> Settings:
+    try:
+        if serve is not None:
+            return Settings(programs=(inventory.from_command(serve, profile),), given=True, **common)
+        transport, _, _ = external.parse(address or "")
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+    wanted = PROFILES[profile].transport
+    if transport != wanted:
+        raise pytest.UsageError(f"{address} is {transport}, but the profile {profile!r} is spoken over {wanted}")
+    return Settings(programs=(), address=address or "", given=True, **common)

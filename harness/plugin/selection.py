@@ -1,0 +1,64 @@
+"""Which tests judge whom: every test on IPv4 and IPv6, every subject test once for each subject of its profiles.
+
+A test that judges the subject takes the fixture `subject`; its module says in `PROFILES` for which profiles it holds. A
+test that judges the kernel's TCP takes `serve`, whose told server makes the calls; it says nothing about a server of the
+user's, so it is left out when one was given.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.plugin.options import settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FAMILIES = ("v4", "v6")
+
+
+def is_judged(nodeid: str) -> bool:
+    """Whether a test belongs to a suite, so that its answer is a verdict."""
+    return "suites/" in f"/{nodeid.partition('::')[0]}" and "/suites/" in f"/{nodeid.partition('::')[0]}"
+
+
+def profiles_of(function: Any, module: Any) -> tuple[str, ...]:
+    """The profiles whose subjects a test judges; none if it judges no subject."""
+    found: Sequence[str] = function.__dict__.get("profiles", getattr(module, "PROFILES", ()))
+    return tuple(found)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Multiply a test of a suite by family and by subject."""
+    if "family" in metafunc.fixturenames:
+        metafunc.parametrize("family", FAMILIES, scope="function")
+    settings = settings_of(metafunc.config)
+    if "program" in metafunc.fixturenames and not settings.given:
+        profiles = profiles_of(metafunc.function, metafunc.module)
+        fitting = [program for program in settings.programs if program.profile in profiles]
+        metafunc.parametrize("program", fitting, ids=[program.name for program in fitting], scope="function")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what does not judge the subject that was given."""
+    settings = settings_of(config)
+    if not settings.profile:
+        kept = [item for item in items if not _without_subject(item)]
+    else:
+        kept = [item for item in items if not is_judged(item.nodeid) or _fits(item, settings.profile)]
+    if len(kept) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+        items[:] = kept
+
+
+def _fits(item: pytest.Item, profile: str) -> bool:
+    if not isinstance(item, pytest.Function) or "program" not in item.fixturenames or _without_subject(item):
+        return False
+    return profile in profiles_of(item.function, item.module)
+
+
+def _without_subject(item: pytest.Item) -> bool:
+    # A test whose profiles have no reference server: pytest leaves it as one item that would be skipped.
+    return "NOTSET" in item.nodeid and is_judged(item.nodeid)

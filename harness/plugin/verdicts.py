@@ -1,0 +1,228 @@
+"""What a test answers: its exception becomes a verdict with findings, and the evidence is written. In the worker.
+
+AssertionError is the subject's doing: fail, or deviation when a SHOULD governs. Inconclusive and NotApplicable say what
+they are. Anything else is the harness's doing: error. A subject that has ended while it should go on serving is a fail,
+whatever the test itself saw.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.capture import pcapng
+from harness.plugin import naming
+from harness.plugin.fixtures import subject_key, wire_key
+from harness.plugin.options import Settings, settings_of
+from harness.plugin.selection import is_judged
+from harness.record import evidence
+from harness.record.result import Result
+from harness.spec.catalogue import Requirement, load
+from harness.subject.process import NotReady, Subject, outcome
+from harness.verdict import Finding, Inconclusive, Level, Mismatch, NotApplicable, Verdict, worst
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+    from harness.capture.recording import Capture
+
+SURVIVES = "house:any/survives"
+folder_key = pytest.StashKey[Path]()
+
+
+@dataclass(frozen=True)
+class Judgment:
+    """What one test came to, before it is written down."""
+
+    findings: tuple[Finding, ...] = ()
+    verdict: Verdict = Verdict.PASS
+    reason: str = ""
+    cited: Mapping[int, str] | None = None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn what happened in a phase of a test of a suite into its row."""
+    report = yield
+    if not is_judged(item.nodeid):
+        return report
+    raised = call.excinfo.value if call.excinfo is not None else None
+    if call.when == "call" or (call.when == "setup" and raised is not None):
+        result = _judge(item, call, raised)
+        report.sockspec = result.as_record()
+        _shape(report, result, settings_of(item.config).strict)
+    elif call.when == "teardown" and raised is not None:
+        report.sockspec_teardown = f"tear-down: {type(raised).__name__}: {raised}"
+    return report
+
+
+def _judge(item: pytest.Item, call: pytest.CallInfo[None], raised: BaseException | None) -> Result:
+    settings = settings_of(item.config)
+    function = getattr(item, "function", None)
+    covers: tuple[str, ...] = getattr(function, "covers", ())
+    catalogue = load()
+    requirements = [catalogue[name] for name in covers]
+    governing = requirements[0] if requirements else None
+    judgment = _judgment(raised, governing, in_setup=call.when == "setup")
+    subject = item.stash.get(subject_key, None)
+    told = subject.told() if isinstance(subject, Subject) else None
+    if isinstance(subject, Subject) and told is not None and call.when == "call":
+        judgment = _with_crash(judgment, subject, told)
+    test = naming.stable_id(item.nodeid)
+    program = getattr(item, "callspec", None) and item.callspec.params.get("program")  # type: ignore[attr-defined]
+    name = settings.subject_name if settings.given else program.name if program else "told"
+    result = Result(
+        test=test,
+        nodeid=item.nodeid,
+        group=naming.group_of(test),
+        verdict=judgment.verdict,
+        subject=name,
+        profile=settings.profile or (program.profile if program else ""),
+        family=_family(item),
+        covers=covers,
+        level=governing.level if governing else None,
+        purpose=((function.__doc__ if function else "") or "").strip().partition("\n")[0],
+        findings=judgment.findings,
+        reason=judgment.reason,
+        seconds=call.duration,
+        again=naming.again(
+            test,
+            item.nodeid,
+            settings.programs[0].name if settings.given and settings.programs else "",
+            settings.address,
+            settings.profile,
+        ),
+        worker=getattr(item.config, "workerinput", {}).get("workerid", ""),
+    )
+    return _with_evidence(item, result, judgment, settings, subject, told)
+
+
+def _judgment(raised: BaseException | None, governing: Requirement | None, *, in_setup: bool) -> Judgment:
+    requirement = governing.id if governing else ""
+    match raised:
+        case None:
+            return Judgment()
+        case NotApplicable():
+            return Judgment((), Verdict.NOT_APPLICABLE, str(raised))
+        case pytest.skip.Exception():
+            return Judgment((), Verdict.NOT_APPLICABLE, str(raised.msg))
+        case Inconclusive():
+            found = Finding(Verdict.INCONCLUSIVE, requirement, "", str(raised))
+            return Judgment((found,), found.verdict, str(raised))
+        case AssertionError() if not in_setup:
+            missed = governing.level.missed if governing else Level.MUST.missed
+            found = _missed(raised, missed, requirement)
+            return Judgment((found,), missed, cited=getattr(raised, "cited", None))
+        case NotReady():
+            found = Finding(Verdict.ERROR, "", "a subject that becomes ready", raised.what, str(raised))
+            return Judgment((found,), found.verdict, raised.what)
+        case _:
+            what = f"{type(raised).__name__}: {raised}".partition("\n")[0]
+            found = Finding(Verdict.ERROR, "", "", what, _trace(raised))
+            return Judgment((found,), found.verdict, what)
+
+
+def _missed(raised: AssertionError, verdict: Verdict, requirement: str) -> Finding:
+    if isinstance(raised, Mismatch):
+        return Finding(verdict, requirement, raised.expected, raised.actual, str(raised))
+    text = str(raised) or "an assertion without a message"
+    first, _, rest = text.partition("\n")
+    return Finding(verdict, requirement, first, rest.strip().partition("\n")[0] or first, text)
+
+
+def _trace(raised: BaseException) -> str:
+    import traceback
+
+    return "".join(traceback.format_exception(raised))
+
+
+def _with_crash(judgment: Judgment, subject: Subject, told: dict[str, Any]) -> Judgment:
+    if not told["ended"] or subject.may_end:
+        return judgment
+    actual = outcome(told, lines=1)[0].removeprefix("status: ")
+    if last := told["stderr"].strip().rpartition("\n")[2]:
+        actual += f"; {last}"
+    text = "\n".join(["expected: the subject goes on serving", f"actual:   {actual}", *outcome(told)])
+    crash = Finding(Verdict.FAIL, SURVIVES, "the subject goes on serving", actual, text)
+    findings = (*judgment.findings, crash)
+    return replace(judgment, findings=findings, verdict=worst([judgment.verdict, crash.verdict]))
+
+
+def _with_evidence(
+    item: pytest.Item,
+    result: Result,
+    judgment: Judgment,
+    settings: Settings,
+    subject: object,
+    told: dict[str, Any] | None,
+) -> Result:
+    wire = item.stash.get(wire_key, None)
+    capture = wire.capture() if wire is not None else None
+    complaint = result.verdict not in {Verdict.PASS, Verdict.NOT_APPLICABLE}
+    certificate = capture.certificate.as_record() if capture else None
+    result = replace(result, certificate=certificate)
+    folder = item.config.stash.get(folder_key, None)
+    wanted = settings.pcap == "all" or (settings.pcap == "failed" and complaint)
+    if folder is None or result.verdict is Verdict.NOT_APPLICABLE or not (complaint or wanted):
+        return result
+    text = "\n\n".join(finding.text or str(finding) for finding in judgment.findings)
+    path = evidence.write(
+        folder,
+        result.test,
+        finding=text,
+        wire=_pcapng(capture, result, judgment) if capture and wanted else b"",
+        segments=_listing(capture, judgment) if capture else "",
+        subject=_account(subject, told),
+    )
+    return replace(result, evidence=path)
+
+
+def _pcapng(capture: Capture, result: Result, judgment: Judgment) -> bytes:
+    return pcapng.write(
+        pcapng.Capture(
+            frames=capture.frames,
+            comments=dict(judgment.cited or {}),
+            interface=capture.interface,
+            comment=f"{result.test}: {result.verdict}",
+            received=capture.passed,
+            dropped=capture.dropped,
+        )
+    )
+
+
+def _listing(capture: Capture, judgment: Judgment) -> str:
+    return "\n\n".join(f"{flow}\n{flow.listing(judgment.cited)}" for flow in capture.flows)
+
+
+def _account(subject: object, told: dict[str, Any] | None) -> evidence.SubjectOutput | None:
+    if not isinstance(subject, Subject) or told is None:
+        return None
+    status = outcome({**told, "stdout": "", "stderr": ""})[0].removeprefix("status: ")
+    command = " ".join(subject.command)
+    return evidence.SubjectOutput(command, status, told.get("stdout", "").encode(), told["stderr"].encode())
+
+
+def _family(item: pytest.Item) -> str:
+    spec = getattr(item, "callspec", None)
+    return str(spec.params.get("family", "")) if spec else ""
+
+
+def _shape(report: pytest.TestReport, result: Result, strict: bool) -> None:
+    """Give pytest the outcome that fits the verdict; the words are in the row."""
+    match result.verdict:
+        case Verdict.PASS:
+            report.outcome = "passed"
+        case Verdict.DEVIATION if not strict:
+            report.outcome = "passed"
+            report.longrepr = None
+        case Verdict.NOT_APPLICABLE:
+            report.outcome = "skipped"
+            report.longrepr = (report.fspath, 0, f"not applicable: {result.reason}")
+        case _:
+            report.outcome = "failed"
+            report.longrepr = "\n".join(finding.text or str(finding) for finding in result.findings) or result.reason

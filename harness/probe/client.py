@@ -1,0 +1,231 @@
+"""The client: our end of a TCP connection, through the kernel's sockets.
+
+A client never blocks on its socket. It waits with patience (see `harness.subject.patience`), counts what went out and what
+came in, and its claims raise `Mismatch` with expected and actual in words, so that a suite reads as what must hold.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import select
+import socket
+import struct
+import zlib
+from typing import TYPE_CHECKING
+
+from harness.analysis.accounting import Delivered
+from harness.payload import first_difference, quote
+from harness.probe.ending import Ending
+from harness.verdict import Mismatch
+from harness.wire.segment import Endpoint
+
+if TYPE_CHECKING:
+    from harness.subject.patience import Patience
+
+_CHUNK = 1 << 18  # octets per recv() or send()
+_BROKEN = {errno.ECONNRESET, errno.EPIPE}
+
+
+class Client:
+    """One connection to a subject. Its claims fail the test; its values are for plain assert."""
+
+    transport = "tcp"
+
+    def __init__(self, connection: socket.socket, patience: Patience) -> None:
+        """Take over a connected, non-blocking socket."""
+        self.socket = connection
+        self.near = _endpoint(connection.getsockname())
+        self.far = _endpoint(connection.getpeername())
+        self.sent = 0  # octets that our kernel took
+        self.received = 0  # octets that our kernel gave
+        self.checksum = zlib.crc32(b"")  # of what was received
+        self.ended: Ending | None = None
+        self._kept = bytearray()  # received and not yet read by the test
+        self._patience = patience
+        self._why = ""  # nothing more came, in the words of patience
+
+    def __str__(self) -> str:
+        return f"{self.near} <-> {self.far}"
+
+    def delivered(self) -> Delivered:
+        """What the socket gave so far."""
+        return Delivered(self.near, self.far, self.received, self.checksum)
+
+    # -- sending ------------------------------------------------------------------------------------------------------
+
+    def send_some(self, octets: bytes | memoryview) -> int:
+        """One send(): how many octets the kernel took, 0 when it takes none now; a claim that the connection stands."""
+        taken = self._offer(octets)
+        if taken is None:
+            raise Mismatch("the connection takes what we send", f"it is broken after {self.sent} octets sent")
+        return taken
+
+    def send_all(self, octets: bytes) -> None:
+        """Send every octet without reading meanwhile; a claim that the subject takes them."""
+        view = memoryview(octets)
+        while view:
+            taken = self.send_some(view[:_CHUNK])
+            view = view[taken:]
+            if not taken:
+                waited = self._patience.until(lambda seconds: self._poll(select.POLLOUT, seconds))
+                if not waited.came:
+                    actual = f"took {len(octets) - len(view)} octets, then none: {waited.reason}"
+                    raise Mismatch(f"the subject takes {len(octets)} octets", actual)
+
+    def fill(self, octets: bytes) -> int:
+        """Send until send() takes no more, without waiting: how many octets that were."""
+        view = memoryview(octets)
+        while view and (taken := self.send_some(view[:_CHUNK])):
+            view = view[taken:]
+        return len(octets) - len(view)
+
+    def half_close(self) -> None:
+        """Close our direction (FIN); the other stays open."""
+        with contextlib.suppress(OSError):  # the subject may have reset the connection: the claims tell that better
+            self.socket.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.socket.close()
+
+    def reset(self) -> None:
+        """Abort the connection (RST), as a client does that crashes."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+    # -- receiving ----------------------------------------------------------------------------------------------------
+
+    def read(self, size: int) -> bytes:
+        """The next `size` octets; fewer when the stream ends or nothing more comes."""
+        self._fetch(size)
+        return self._take(size)
+
+    def read_to_end(self) -> bytes:
+        """All octets up to the end; a claim that the connection ends at all."""
+        self._to_end(limit=None)
+        return self._take(len(self._kept))
+
+    def ending(self, limit: int = 1 << 20) -> Ending:
+        """How the connection ends, whatever comes before (up to `limit` octets); a claim that it ends."""
+        return self._to_end(limit)
+
+    def exchange(self, octets: bytes, back: int, *, chunk: int = _CHUNK, half_close: bool = False) -> bytes:
+        """Send `octets` in pieces of up to `chunk` and read at the same time, until `back` octets came or nothing will.
+
+        With `half_close` our FIN follows the last octet at once.
+        """
+        view = memoryview(octets)
+        while len(self._kept) < back and self.ended is None:
+            if view:
+                taken = self._offer(view[:chunk])
+                view = view[taken:] if taken is not None else view[:0]  # broken: what still comes tells more
+                if not view and half_close:
+                    self.half_close()
+            if not self._await(select.POLLIN | (select.POLLOUT if view else 0)):
+                break
+            self._receive()
+        return self._take(back)
+
+    # -- claims -------------------------------------------------------------------------------------------------------
+
+    def expect(self, octets: bytes) -> None:
+        """Claim that exactly these octets come next."""
+        self._same(octets, self.read(len(octets)))
+
+    def expect_back(self, octets: bytes, *, chunk: int = _CHUNK, half_close: bool = False) -> None:
+        """Claim that what we send comes back unchanged and in order."""
+        self._same(octets, self.exchange(octets, len(octets), chunk=chunk, half_close=half_close))
+
+    def expect_end(self, ending: Ending = Ending.EOF) -> None:
+        """Claim that the connection ends now, in this way, without a further octet."""
+        actual = self._to_end(limit=1 << 16)
+        if self._kept:
+            raise Mismatch(
+                f"{ending}, no further octet", f"{len(self._kept)} further octets: {quote(bytes(self._kept))}"
+            )
+        if actual is not ending:
+            raise Mismatch(str(ending), f"{actual}")
+
+    # -- within -------------------------------------------------------------------------------------------------------
+
+    def _same(self, expected: bytes, actual: bytes) -> None:
+        difference = first_difference(expected, actual)
+        if difference is None:
+            return
+        what = (
+            f"{len(expected)} octets, {quote(expected)}" if len(expected) <= 48 else f"{len(expected)} octets unchanged"
+        )
+        if actual and len(actual) < len(expected) and expected.startswith(actual):
+            seen = f"only the first {len(actual)} octets came"
+        elif not actual:
+            seen = "no octet came"
+        else:
+            seen = str(difference)
+        if len(actual) < len(expected):
+            seen += f", then {self.ended}" if self.ended else f"; {self._why}" if self._why else ""
+        raise Mismatch(what, seen)
+
+    def _fetch(self, size: int) -> None:
+        while len(self._kept) < size and self.ended is None and self._await(select.POLLIN):
+            self._receive()
+
+    def _to_end(self, limit: int | None) -> Ending:
+        while self.ended is None and (limit is None or len(self._kept) <= limit):
+            if not self._await(select.POLLIN):
+                came = f" after {self.received} octets" if self.received else ""
+                raise Mismatch("the connection ends", f"no end of stream and no reset{came}: {self._why}")
+            self._receive()
+        if self.ended is None:
+            raise Mismatch("the connection ends", f"octets without end: {len(self._kept)} came and more follow")
+        return self.ended
+
+    def _await(self, events: int) -> bool:
+        self._patience.meanwhile()
+        waited = self._patience.until(lambda seconds: self._poll(events, seconds))
+        self._why = waited.reason
+        return waited.came
+
+    def _offer(self, octets: bytes | memoryview) -> int | None:
+        try:
+            taken = self.socket.send(octets)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            if error.errno not in _BROKEN:
+                raise
+            return None
+        self.sent += taken
+        return taken
+
+    def _receive(self) -> None:
+        try:
+            octets = self.socket.recv(_CHUNK)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno not in _BROKEN:
+                raise
+            self.ended = Ending.RESET
+            return
+        if not octets:
+            self.ended = Ending.EOF
+            return
+        self.received += len(octets)
+        self.checksum = zlib.crc32(octets, self.checksum)
+        self._kept += octets
+
+    def _take(self, size: int) -> bytes:
+        octets = bytes(self._kept[:size])
+        del self._kept[:size]
+        return octets
+
+    def _poll(self, events: int, seconds: float) -> bool:
+        poll = select.poll()
+        poll.register(self.socket, events)
+        return bool(poll.poll(seconds * 1000))
+
+
+def _endpoint(address: tuple[object, ...]) -> Endpoint:
+    host, port = address[:2]
+    return Endpoint(str(host), int(str(port)))

@@ -1,0 +1,107 @@
+"""The datagram client: our end of an exchange of UDP datagrams, through the kernel's sockets.
+
+Its socket is not connected, so that an answer from a wrong address or port is seen and not filtered out.
+"""
+
+from __future__ import annotations
+
+import select
+from typing import TYPE_CHECKING, NamedTuple
+
+from harness.payload import first_difference, quote
+from harness.verdict import Mismatch
+from harness.wire.segment import Endpoint
+
+if TYPE_CHECKING:
+    import socket
+
+    from harness.subject.patience import Patience
+
+LARGEST_V4 = 65507  # octets: 65535 less the headers of IPv4 and UDP (RFC 768)
+LARGEST_V6 = 65527  # octets: 65535 less the header of UDP (RFC 8200: the length field counts no IPv6 header)
+
+
+class Received(NamedTuple):
+    """A datagram that came, and from where."""
+
+    octets: bytes
+    source: Endpoint
+
+    def __str__(self) -> str:
+        return f"{len(self.octets)} octets {quote(self.octets)} from {self.source}"
+
+
+class DatagramClient:
+    """One UDP socket that talks to a subject."""
+
+    transport = "udp"
+
+    def __init__(self, bound: socket.socket, far: Endpoint, patience: Patience) -> None:
+        """Take over a bound, non-blocking socket; `far` is where the subject is asked."""
+        self.socket = bound
+        address = bound.getsockname()
+        self.near = Endpoint(address[0], address[1])
+        self.far = far
+        self._patience = patience
+        self._why = ""
+
+    def __str__(self) -> str:
+        return f"{self.near} <-> {self.far}"
+
+    def delivered(self) -> None:
+        """Datagrams make no stream to account for."""
+
+    def send(self, octets: bytes, to: Endpoint | None = None) -> None:
+        """Send one datagram, to the subject unless told otherwise."""
+        self.socket.sendto(octets, to or self.far)
+
+    def receive(self) -> Received | None:
+        """The next datagram that comes, from anywhere; None when nothing more will come."""
+        self._patience.meanwhile()
+        waited = self._patience.until(self._readable)
+        self._why = waited.reason
+        if not waited.came:
+            return None
+        octets, address = self.socket.recvfrom(1 << 16)
+        return Received(octets, Endpoint(address[0], address[1]))
+
+    def waiting(self) -> list[Received]:
+        """The datagrams that are here already."""
+        found = []
+        while self._readable(0.0):
+            octets, address = self.socket.recvfrom(1 << 16)
+            found.append(Received(octets, Endpoint(address[0], address[1])))
+        return found
+
+    def expect(self, octets: bytes, source: Endpoint | None = None) -> None:
+        """Claim that the next datagram carries exactly these octets and comes from where we asked (or `source`)."""
+        wanted = source or self.far
+        what = f"a datagram of {len(octets)} octets {quote(octets)} from {wanted}"
+        answer = self.receive()
+        if answer is None:
+            raise Mismatch(what, f"no datagram came; {self._why}")
+        difference = first_difference(octets, answer.octets)
+        if difference is not None:
+            raise Mismatch(what, f"a datagram of {len(answer.octets)} octets that {difference}")
+        if answer.source != wanted:
+            raise Mismatch(what, f"the right octets, from {answer.source}")
+
+    def expect_back(self, octets: bytes) -> None:
+        """Claim that a datagram comes back as it was sent."""
+        self.send(octets)
+        self.expect(octets)
+
+    def expect_nothing_before(self, fence: bytes) -> None:
+        """Claim that nothing but the answer to `fence`, which is sent now and must be answered, comes next."""
+        self.expect_back(fence)
+        if extra := self.waiting():
+            raise Mismatch("no further datagram", f"{len(extra)} more: {extra[0]}")
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.socket.close()
+
+    def _readable(self, seconds: float) -> bool:
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        return any(events & select.POLLIN for _, events in poll.poll(seconds * 1000))

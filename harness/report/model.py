@@ -1,0 +1,254 @@
+"""A run as reports see it: rows counted, findings told once, and what was planned but never came.
+
+Nothing here reads a file or writes one, and nothing edits a verdict. Where one test reported twice the worst row
+counts, and the double is told, since ids are meant to be unique.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from harness.record.facts import RequirementText
+from harness.verdict import Finding, Level, Verdict, worst
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from harness.record.facts import RunFacts
+    from harness.record.result import Result
+    from harness.record.store import RunRecord
+
+# As a reader wants them: first what is wrong with the subject, then what we could not tell. `worst` orders the findings
+# of one test, where an error makes the test's other answers doubtful; tests among each other do not.
+WORST_FIRST = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.DEVIATION)
+
+_LEVELS = (Level.MUST.value, Level.DOCUMENTED.value, Level.SHOULD.value, Level.MAY.value, "")
+
+
+class Exit(IntEnum):
+    """What the process answers with; 0 to 5 as pytest's."""
+
+    HOLDS = 0
+    MISSED = 1
+    INTERRUPTED = 2
+    BROKEN = 3
+    USAGE = 4
+    NOTHING = 5
+    OPEN = 6
+
+    @property
+    def meaning(self) -> str:
+        """One line for a person."""
+        return _MEANING[self]
+
+
+_MEANING = {
+    Exit.HOLDS: "all required behaviour holds",
+    Exit.MISSED: "required behaviour is missed",
+    Exit.INTERRUPTED: "the run was interrupted",
+    Exit.BROKEN: "the harness itself broke: please report it",
+    Exit.USAGE: "the command line is not understood",
+    Exit.NOTHING: "nothing was run",
+    Exit.OPEN: "something stayed inconclusive or was lost",
+}
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a reader is told once: one finding, with all the rows in which it was seen."""
+
+    verdict: Verdict
+    requirement: str  # id, "" where the harness speaks of itself
+    level: str
+    behaviour: str  # the test's id without family and subject
+    purpose: str
+    expected: str
+    actuals: tuple[str, ...]  # without doubles; ports and counts may differ from row to row
+    seen: tuple[tuple[Result, Finding], ...]
+
+    @property
+    def first(self) -> Result:
+        """The row that is shown for all."""
+        return self.seen[0][0]
+
+    @property
+    def text(self) -> str:
+        """The whole message of the first row."""
+        return self.seen[0][1].text
+
+    @property
+    def subjects(self) -> dict[str, tuple[str, ...]]:
+        """Where it was seen: subject → families, "" where addresses play no part."""
+        places: dict[str, tuple[str, ...]] = {}
+        for row, _ in self.seen:
+            families = places.get(row.subject, ())
+            places[row.subject] = families if row.family in families else (*families, row.family)
+        return places
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything a report may show of a run."""
+
+    folder: Path
+    facts: RunFacts
+    rows: tuple[Result, ...]  # one a test
+    lost: tuple[str, ...]  # planned and never reported
+    duplicates: tuple[str, ...]  # reported more than once
+    notes: tuple[str, ...]  # what could not be read
+    requirements: Mapping[str, RequirementText]
+
+    @classmethod
+    def of(cls, record: RunRecord, requirements: Mapping[str, RequirementText] | None = None) -> Run:
+        """The run that a record tells of; texts of requirements given here go before those in the record."""
+        rows: dict[str, Result] = {}
+        for row in record.results:
+            before = rows.get(row.test)
+            if before is None or row.verdict.rank > before.verdict.rank:
+                rows[row.test] = row
+        times = Counter(row.test for row in record.results)
+        return cls(
+            folder=record.folder,
+            facts=record.facts,
+            rows=tuple(rows.values()),
+            lost=tuple(test for test in dict.fromkeys(record.facts.planned) if test not in rows),
+            duplicates=tuple(test for test, seen in times.items() if seen > 1),
+            notes=record.notes,
+            requirements={**record.facts.requirements, **(requirements or {})},
+        )
+
+    @cached_property
+    def counts(self) -> Counter[Verdict]:
+        """Rows per verdict."""
+        return Counter(row.verdict for row in self.rows)
+
+    @cached_property
+    def by_subject(self) -> dict[str, dict[str, Counter[Verdict]]]:
+        """Rows per verdict, for each subject and therein each group, in the order of the run."""
+        table: dict[str, dict[str, Counter[Verdict]]] = {}
+        for row in self.rows:
+            table.setdefault(row.subject, {}).setdefault(row.group, Counter())[row.verdict] += 1
+        return table
+
+    @cached_property
+    def by_group(self) -> dict[str, Counter[Verdict]]:
+        """Rows per verdict, for each group."""
+        table: dict[str, Counter[Verdict]] = {}
+        for row in self.rows:
+            table.setdefault(row.group, Counter())[row.verdict] += 1
+        return table
+
+    @cached_property
+    def by_requirement(self) -> dict[str, Counter[Verdict]]:
+        """Rows per verdict, for each requirement that a row covers.
+
+        A test that missed one of its requirements ended there: of the others that it covers and has no finding about,
+        it tells nothing, so they count as inconclusive.
+        """
+        table: dict[str, Counter[Verdict]] = {}
+        for row in self.rows:
+            found = {finding.requirement for finding in row.findings}
+            for requirement in row.covers:
+                if requirement in found:
+                    verdict = worst(one.verdict for one in row.findings if one.requirement == requirement)
+                elif row.verdict in WORST_FIRST and found & set(row.covers):
+                    verdict = Verdict.INCONCLUSIVE
+                else:
+                    verdict = row.verdict
+                table.setdefault(requirement, Counter())[verdict] += 1
+        return table
+
+    @cached_property
+    def told(self) -> tuple[Told, ...]:
+        """What is not as it should be, the worst first, the same finding of several rows told once."""
+        groups: dict[tuple[str, ...], list[tuple[Result, Finding]]] = {}
+        for row in self.rows:
+            for finding in _complaints(row):
+                key = (row.behaviour, finding.verdict.value, finding.requirement, finding.expected)
+                groups.setdefault(key, []).append((row, finding))
+        told = [self._tell(tuple(seen)) for seen in groups.values()]
+        return tuple(sorted(told, key=_urgency))
+
+    @property
+    def seconds(self) -> float:
+        """How long the run took; the sum over its tests where its end was not recorded."""
+        return sum(row.seconds for row in self.rows) if self.facts.seconds is None else self.facts.seconds
+
+    @property
+    def ended(self) -> bool:
+        """Whether the end of the run was recorded."""
+        return self.facts.exit_code is not None
+
+    @property
+    def exit(self) -> Exit:
+        """The exit code on record; where the run did not get so far, the one that it would have had."""
+        code = self.facts.exit_code
+        if code is not None and code in Exit.__members__.values():
+            return Exit(code)
+        return self.exit_code(self.facts.strict, interrupted=code is None, internal_error=code is not None)
+
+    def exit_code(self, strict: bool, interrupted: bool, internal_error: bool) -> Exit:
+        """What the process answers with: 2 over 1 over 3 over 6 over 5 over 0; 4 never comes from a run.
+
+        *Interrupted* goes first: who stopped the run knows that it is not the whole answer. Then a fail: it is backed
+        by its own evidence, and stays true whatever broke beside it; were 3 to go before it, a pipeline that repeats
+        runs on 3 would take a real fail for weather. An error of one test, of the whole harness, or an id that
+        reported twice comes next: the record is not to be relied on. 6 is what is not known, and 5 that nothing was
+        asked, be it that all was not applicable; a test that was planned and lost was asked.
+        """
+        failing = {Verdict.FAIL, Verdict.DEVIATION} if strict else {Verdict.FAIL}
+        verdicts = set(self.counts)
+        if interrupted:
+            return Exit.INTERRUPTED
+        if verdicts & failing:
+            return Exit.MISSED
+        if internal_error or Verdict.ERROR in verdicts or self.duplicates:
+            return Exit.BROKEN
+        if Verdict.INCONCLUSIVE in verdicts or self.lost:
+            return Exit.OPEN
+        if verdicts <= {Verdict.NOT_APPLICABLE}:
+            return Exit.NOTHING
+        return Exit.HOLDS
+
+    def text(self, requirement: str) -> RequirementText:
+        """What is known of a requirement; empty texts where the record does not tell."""
+        return self.requirements.get(requirement, RequirementText())
+
+    def _tell(self, seen: tuple[tuple[Result, Finding], ...]) -> Told:
+        row, finding = seen[0]
+        level = self.text(finding.requirement).level
+        if not level and row.level and row.covers[:1] == (finding.requirement,):
+            level = row.level.value
+        return Told(
+            verdict=finding.verdict,
+            requirement=finding.requirement,
+            level=level,
+            behaviour=row.behaviour,
+            purpose=row.purpose,
+            expected=finding.expected,
+            actuals=tuple(dict.fromkeys(one.actual for _, one in seen)),
+            seen=seen,
+        )
+
+
+def _complaints(row: Result) -> Iterable[Finding]:
+    """The findings of a row that a reader must be told; a row without any speaks by its reason."""
+    if row.verdict not in WORST_FIRST:
+        return ()
+    found = tuple(finding for finding in row.findings if finding.verdict in WORST_FIRST)
+    # A verdict worse than each finding came from elsewhere, such as an error while the lab was taken down.
+    if row.verdict in {finding.verdict for finding in found}:
+        return found
+    requirement = row.covers[0] if row.covers else ""
+    return (*found, Finding(row.verdict, requirement, "", row.reason or "no reason was recorded"))
+
+
+def _urgency(told: Told) -> tuple[int, int, int, str]:
+    strength = told.level.removesuffix(" NOT")
+    level = _LEVELS.index(strength) if strength in _LEVELS else len(_LEVELS)
+    return WORST_FIRST.index(told.verdict), level, -len(told.seen), told.behaviour

@@ -1,0 +1,95 @@
+"""A subject that runs already, somewhere: `tcp://host:port` or `udp://host:port`.
+
+Nothing is known of its process, so what asks for one is not applicable to it.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import urlsplit
+
+from harness.verdict import NotApplicable
+from harness.wire.segment import Endpoint
+
+if TYPE_CHECKING:
+    import contextlib
+    import signal
+
+    from harness.subject.process import Look
+
+
+class External:
+    """A running subject at one address."""
+
+    managed = False
+
+    def __init__(self, text: str, profile: str, transport: str, family: str, address: Endpoint) -> None:
+        self.name = text
+        self.profile = profile
+        self.transport = transport
+        self.family = family
+        self.address = address
+        self.ended = False
+
+    def look(self) -> Look | None:
+        """Nothing can be seen of it."""
+        return None
+
+    def told(self) -> None:
+        """Nothing was heard of it."""
+
+    def close(self) -> None:
+        """It goes on running."""
+
+    def wait_end(self, seconds: float = 0.0) -> NoReturn:
+        """Not applicable: its process is not ours to watch."""
+        self._refuse("whose end can be seen")
+
+    def signal(self, number: signal.Signals) -> NoReturn:
+        """Not applicable: its process is not ours to signal."""
+        self._refuse(f"that can be sent {number.name}")
+
+    def paused(self) -> contextlib.AbstractContextManager[None]:
+        """Not applicable: its process is not ours to hold still."""
+        self._refuse("that can be paused")
+
+    def sockets(self, *, side: str = "far", listening: bool = False) -> NoReturn:
+        """Not applicable: its sockets are not ours to look at."""
+        self._refuse("whose sockets can be seen")
+
+    def resources(self) -> NoReturn:
+        """Not applicable: its process is not ours to look into."""
+        self._refuse("whose resources can be seen")
+
+    def _refuse(self, ability: str) -> NoReturn:
+        raise NotApplicable(f"needs a subject {ability}: start it with --serve")
+
+
+def parse(text: str) -> tuple[str, str, int]:
+    """Transport, host and port of `tcp://host:port`; ValueError with the remedy when it is not of that form."""
+    parts = urlsplit(text)
+    example = "write for example tcp://127.0.0.1:7 or udp://[::1]:7"
+    if parts.scheme not in {"tcp", "udp"}:
+        raise ValueError(f"{text!r} begins with neither tcp:// nor udp://; {example}")
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"{text!r}: {error}; {example}") from None
+    if not parts.hostname or not port or parts.path or parts.query:
+        raise ValueError(f"{text!r} does not name a host and a port; {example}")
+    return parts.scheme, parts.hostname, port
+
+
+def resolve(host: str, port: int, transport: str) -> dict[str, Endpoint]:
+    """The first address of each family that `host` has: {"v4": …, "v6": …}; ValueError when it has none."""
+    kind = socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM
+    try:
+        found = socket.getaddrinfo(host, port, type=kind)
+    except OSError as error:
+        raise ValueError(f"{host!r} has no address: {error.strerror}") from None
+    places: dict[str, Endpoint] = {}
+    for family, _, _, _, address in found:
+        if family in {socket.AF_INET, socket.AF_INET6}:
+            places.setdefault("v4" if family == socket.AF_INET else "v6", Endpoint(str(address[0]), port))
+    return places

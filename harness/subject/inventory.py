@@ -1,0 +1,91 @@
+"""The programs that a run can judge: reference servers and mutants by name, and commands of the user's.
+
+A reference server is a file `fixtures/servers/<profile>_<engine>.py`; its name is all that has to be said of it. A
+mutant is a file in `fixtures/mutants/` with its line in `mutants.toml`.
+"""
+
+from __future__ import annotations
+
+import functools
+import shlex
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness import bundle
+from harness.subject.profile import PROFILES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PORT = 7007  # for {port}: every test has namespaces of its own, so any port is free
+
+
+@dataclass(frozen=True)
+class Program:
+    """Something that can be started: its words, with {host} and {port} still to be filled in."""
+
+    name: str
+    profile: str
+    words: tuple[str, ...]
+    ours: bool = False  # written in Python for this harness: started warm, reports on descriptor 3
+
+    @property
+    def takes_host(self) -> bool:
+        """Whether the command says where to put the host."""
+        return any("{host}" in word for word in self.words)
+
+    @property
+    def takes_port(self) -> bool:
+        """Whether the command says where to put the port."""
+        return any("{port}" in word for word in self.words)
+
+    def command(self, host: str, port: int) -> list[str]:
+        """The words with host and port filled in; nothing else in braces is touched."""
+        return [word.replace("{host}", host).replace("{port}", str(port)) for word in self.words]
+
+
+def from_command(text: str, profile: str) -> Program:
+    """The program behind `--serve TEXT`; ValueError with a remedy when the text cannot be taken apart."""
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as error:
+        raise ValueError(f"--serve {text!r}: {error}; check the quotes") from None
+    if not words:
+        raise ValueError("--serve '' names no command; write for example --serve './myserver {host} {port}'")
+    return Program(text, profile, words)
+
+
+@functools.cache
+def reference_servers() -> dict[str, Program]:
+    """The reference servers by name (`echo_asyncio`), in the order of their names."""
+    folder = bundle.root() / "fixtures" / "servers"
+    servers = {}
+    for path in sorted(folder.glob("*.py")):
+        profile = profile_of(path.stem)
+        if profile is not None:
+            servers[path.stem] = _ours(path, path.stem, profile)
+    return servers
+
+
+def told_server() -> Program:
+    """The server that makes the socket calls it is told to make, for tests that judge the kernel's TCP."""
+    return _ours(bundle.root() / "fixtures" / "servers" / "told.py", "told", "told")
+
+
+@functools.cache
+def mutants() -> dict[str, Program]:
+    """The mutants by name."""
+    folder = bundle.root() / "fixtures" / "mutants"
+    table = tomllib.loads((folder / "mutants.toml").read_text())
+    return {name: _ours(folder / f"{name}.py", name, entry["profile"]) for name, entry in table.items()}
+
+
+def profile_of(name: str) -> str | None:
+    """The profile that a reference server's file name begins with; the longest one counts."""
+    fitting = [profile for profile in PROFILES if name.startswith(profile.replace("-", "_") + "_")]
+    return max(fitting, key=len, default=None)
+
+
+def _ours(path: Path, name: str, profile: str) -> Program:
+    return Program(name, profile, (str(path), "{host}", "0"), ours=True)

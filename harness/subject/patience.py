@@ -1,0 +1,78 @@
+"""How long to wait for a subject: as long as it works, and not much longer than it has nothing left to do.
+
+A fixed number of seconds is wrong twice: too short on a loaded machine, too long when the subject sits there and has
+forgotten us. So we look. A subject is *idle* when no thread of it runs or wants to, it used no processor time since the
+last look, and no kernel holds octets still to be delivered. A starved subject is not idle: its threads want to run. When
+it has been idle for `IDLE` seconds nothing will come any more; while it is not, the budget is `RESPONSE`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from harness import budget
+from harness.budget import Deadline, Stopwatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from harness.subject.process import Look
+
+IDLE = 2.0  # seconds: longer than the pauses that programs make on purpose (tutorials like sleep(1))
+_GLANCE = 0.05  # seconds between two looks
+_ENDED = 0.2  # seconds for what an ended subject has sent to arrive
+
+
+class Watched(Protocol):
+    """What patience needs of a subject."""
+
+    name: str
+
+    def look(self) -> Look | None:
+        """How busy it is, None if that cannot be seen."""
+
+
+@dataclass(frozen=True)
+class Waited:
+    """How a wait ended: with what was waited for, or with the reason why nothing more was to be expected."""
+
+    came: bool
+    reason: str = ""
+
+
+class Patience:
+    """Waits for one subject; `meanwhile` is done between looks (take frames out of the ring)."""
+
+    def __init__(
+        self, subject: Watched, meanwhile: Callable[[], object] = lambda: None, seconds: float = budget.RESPONSE
+    ) -> None:
+        self._subject = subject
+        self.meanwhile = meanwhile
+        self._seconds = seconds
+
+    def until(self, came: Callable[[float], bool]) -> Waited:
+        """Wait until `came(seconds)` is true; it may itself wait up to that many seconds."""
+        if came(0.0):
+            return Waited(True)
+        deadline = Deadline(self._seconds)
+        idle: Stopwatch | None = None
+        before = None
+        while not came(deadline.slice(_GLANCE)):
+            self.meanwhile()
+            if deadline.over:
+                return self._last_look(came, f"it was still busy after {deadline}" if before else f"after {deadline}")
+            look = self._subject.look()
+            if look is None:
+                continue
+            if look.ended and not look.running:
+                return self._last_look(came, "it had ended", _ENDED)
+            still = before is not None and look.ticks == before.ticks and not look.running and not look.unsent
+            idle = (idle or Stopwatch()) if still else None
+            before = look
+            if idle is not None and idle.seconds >= IDLE:
+                return self._last_look(came, f"it was idle for {idle.seconds:.1f} s, with nothing left to deliver")
+        return Waited(True)
+
+    def _last_look(self, came: Callable[[float], bool], reason: str, seconds: float = 0.0) -> Waited:
+        return Waited(True) if came(seconds) else Waited(False, reason)

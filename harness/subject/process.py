@@ -1,0 +1,268 @@
+"""A subject: started, watched while it is judged, and heard when it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import select
+import signal
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness import budget
+from harness.budget import Deadline
+from harness.lab.link import FAR
+from harness.subject import readiness
+from harness.subject.inventory import PORT, Program
+from harness.subject.profile import PROFILES
+from harness.verdict import Inconclusive
+from harness.wire.segment import Endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.lab.handle import Lab
+
+_ALL_STATES = (1 << 12) - 1
+_SECOND_THOUGHTS = 1.0  # seconds for a program that listens elsewhere to open the socket that was asked for too
+_PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
+
+
+class NotReady(Exception):  # noqa: N818 - a fact about the subject
+    """The subject cannot be judged: the message quotes its command, its exit status and its stderr.
+
+    `usage` tells whether the command line is at fault (no such program, listens elsewhere) and not the program.
+    """
+
+    def __init__(self, what: str, command: list[str], told: dict[str, Any] | None, *, usage: bool = False) -> None:
+        self.what = what
+        self.usage = usage
+        lines = [what, f"  command: {' '.join(command)}"]
+        if told is not None:
+            lines += [f"  {line}" for line in outcome(told)]
+        super().__init__("\n".join(lines))
+
+
+def outcome(told: dict[str, Any], lines: int = 12) -> list[str]:
+    """What has become of a program, in lines for a person; the last `lines` of what it printed."""
+    ended = f"exit {told['exit']}" if told["exit"] is not None else f"killed by {told['signal']}"
+    result = [f"status: {ended if told['ended'] else 'still running'}"]
+    for name in ("stderr", "stdout"):
+        if text := told.get(name, "").rstrip():
+            shown = text.splitlines()[-lines:]
+            result += [f"{name}: {shown[0]}", *(" " * (len(name) + 2) + line for line in shown[1:])]
+    return result
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at a subject: does it work, or wait?"""
+
+    running: int  # threads that run, or wait for a processor or a disk
+    ticks: int  # processor time used so far, in clock ticks
+    unsent: int  # octets that either kernel still has to deliver
+    ended: bool
+
+
+class Subject:
+    """A managed subject, ready to be judged."""
+
+    def __init__(self, lab: Lab, program: Program, pid: int, descriptors: list[int]) -> None:
+        self.program = program
+        self.name = program.name
+        self.profile = program.profile
+        self.transport = PROFILES[program.profile].transport if program.profile in PROFILES else "tcp"
+        self.managed = True
+        self.may_end = program.profile in {"one-shot", "told"}  # set when a test has ended it itself
+        self.pid = pid
+        self.command: list[str] = []
+        self.address = Endpoint("", 0)
+        self.family = ""
+        self._lab = lab
+        self._pidfd = descriptors[0]
+        self._descriptors = descriptors
+        self._paused = False
+        self._answers = bytearray()
+
+    def close(self) -> None:
+        """Let go of the descriptors; the lab ends the process."""
+        for descriptor in self._descriptors:
+            os.close(descriptor)
+        self._descriptors = []
+
+    # -- watching -----------------------------------------------------------------------------------------------------
+
+    def look(self) -> Look:
+        """How busy it is, now."""
+        busy = self._lab.ask("activity").values
+        unsent = sum(entry["unsent"] for side in ("far", "near") for entry in self.sockets(side=side))
+        return Look(busy["running"], busy["ticks"], unsent, self.ended)
+
+    def sockets(self, *, side: str = "far", listening: bool = False) -> list[dict[str, Any]]:
+        """The TCP sockets of this family in its namespace: connections, or `listening` ones."""
+        states = 1 << readiness.TCP_LISTEN if listening else _ALL_STATES & ~(1 << readiness.TCP_LISTEN)
+        entries: list[dict[str, Any]] = []
+        for family in (socket.AF_INET, socket.AF_INET6):
+            answer = self._lab.ask("sockets", protocol=socket.IPPROTO_TCP, family=int(family), states=states, side=side)
+            entries += answer["sockets"]
+        return entries
+
+    @property
+    def ended(self) -> bool:
+        """Whether the process that was started has ended."""
+        poll = select.poll()
+        poll.register(self._pidfd, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def told(self) -> dict[str, Any]:
+        """What has become of it and what it printed, as `harness.lab.children.Child.report` says."""
+        return self._lab.ask("child", pid=self.pid).values
+
+    def wait_end(self, seconds: float = budget.RESPONSE) -> dict[str, Any] | None:
+        """Wait up to `seconds` for it to end; what has become of it, None if it still runs."""
+        poll = select.poll()
+        poll.register(self._pidfd, select.POLLIN)
+        return self.told() if poll.poll(seconds * 1000) else None
+
+    def resources(self) -> dict[str, int]:
+        """Open descriptors, sockets, threads and resident memory (octets) of its process."""
+        return self._lab.ask("resources", pid=self.pid).values
+
+    # -- steering -----------------------------------------------------------------------------------------------------
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to it and all of its process group; the test answers for what comes of it."""
+        if number not in {signal.SIGSTOP, signal.SIGCONT}:
+            self.may_end = True
+        self._lab.ask("signal", pid=self.pid, number=int(number))
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Hold it still for the block (SIGSTOP), so that what happens meanwhile is the kernel's doing alone."""
+        self._lab.ask("pause", pid=self.pid)
+        try:
+            yield
+        finally:
+            if not self.ended:
+                self.signal(signal.SIGCONT)
+
+    def tell(self, line: str, seconds: float = budget.RESPONSE) -> Any:
+        """Have the `told` server make a socket call and wait for its answer; OSError when the call failed."""
+        self.tell_later(line)
+        return self.answer(seconds)
+
+    def tell_later(self, line: str) -> None:
+        """Give the `told` server a command whose answer is taken later with `answer`."""
+        os.write(self._descriptors[-2], line.encode() + b"\n")
+
+    def answer(self, seconds: float = budget.RESPONSE) -> Any:
+        """The next answer of the `told` server."""
+        deadline = Deadline(seconds)
+        stdout = self._descriptors[-1]
+        while b"\n" not in self._answers:
+            if not select.select([stdout], [], [], deadline.left)[0]:
+                raise Inconclusive(f"the told server did not answer within {deadline}")
+            if not (octets := os.read(stdout, 1 << 16)):
+                raise Inconclusive(f"the told server has ended: {'; '.join(outcome(self.told()))}")
+            self._answers += octets
+        line, _, rest = self._answers.partition(b"\n")
+        self._answers[:] = rest
+        answer = json.loads(line)
+        if "errno" in answer:
+            raise OSError(getattr(errno, answer["errno"]), answer["text"])
+        return answer["ok"]
+
+
+def start(
+    lab: Lab,
+    program: Program,
+    family: str,
+    environment: dict[str, str],
+    *,
+    arguments: tuple[str, ...] = (),
+    seconds: float = budget.READY,
+) -> Subject:
+    """Start a program at the far end and wait, up to `seconds`, until it is ready; NotReady when it does not become so.
+
+    `family` is "v4" or "v6"; `arguments` are appended to the command.
+    """
+    host = FAR.address(family)
+    command = [*program.command(host, PORT), *arguments]
+    talk = program.profile == "told"
+    try:
+        started = lab.ask(
+            "start", argv=command, environment=environment, warm=program.ours, ready=program.ours, talk=talk
+        )
+    except OSError as error:
+        raise NotReady(f"{command[0]!r} cannot be started: {error.strerror}", command, None, usage=True) from None
+    subject = Subject(lab, program, started["pid"], started.descriptors)
+    subject.command, subject.family = command, family
+    try:
+        subject.address = _announced(subject, seconds) if program.ours else _seen(lab, subject, seconds)
+    except BaseException:
+        subject.close()
+        raise
+    return subject
+
+
+def _announced(subject: Subject, seconds: float) -> Endpoint:
+    ready = subject._descriptors[1]
+    deadline = Deadline(seconds)
+    said = b""
+    while not said.endswith(b"\n"):
+        if not select.select([ready], [], [], deadline.left)[0]:
+            raise NotReady(f"{subject.name} did not report ready within {deadline}", subject.command, subject.told())
+        octets = os.read(ready, 4096)
+        if not octets:
+            subject.wait_end(1.0)
+            raise NotReady(f"{subject.name} ended before it was ready", subject.command, subject.told())
+        said += octets
+    place = json.loads(said)
+    return Endpoint(place["host"], place["port"])
+
+
+def _seen(lab: Lab, subject: Subject, seconds: float) -> Endpoint:
+    program = subject.program
+    deadline = Deadline(seconds)
+    told_port = PORT if program.takes_port else None
+    told_host = FAR.address(subject.family) if program.takes_host else None
+    elsewhere: Deadline | None = None
+    pause = 0.001
+    while True:
+        found = _waiting_sockets(lab, subject.transport)
+        place = readiness.choose(found, subject.family, host=told_host, port=told_port)
+        if place is not None:
+            return place
+        if found and elsewhere is None:
+            elsewhere = Deadline(_SECOND_THOUGHTS)
+        if deadline.over or (elsewhere is not None and elsewhere.over):
+            raise _not_found(subject, found, deadline, told_host, told_port)
+        # A program that goes to the background leaves its first process: as long as any is there, we wait.
+        if subject.wait_end(deadline.slice(pause)) is not None and not lab.ask("activity")["processes"]:
+            raise NotReady(f"{program.name!r} ended before it was ready", subject.command, subject.told())
+        pause = min(pause * 1.5, 0.02)
+
+
+def _waiting_sockets(lab: Lab, transport: str) -> tuple[readiness.Listening, ...]:
+    states = 1 << readiness.TCP_LISTEN if transport == "tcp" else _ALL_STATES
+    entries: list[dict[str, Any]] = []
+    for family in (socket.AF_INET, socket.AF_INET6):
+        answer = lab.ask("sockets", protocol=_PROTOCOLS[transport], family=int(family), states=states)
+        entries += answer["sockets"]
+    return readiness.listening(entries)
+
+
+def _not_found(
+    subject: Subject, found: tuple[readiness.Listening, ...], deadline: Deadline, host: str | None, port: int | None
+) -> NotReady:
+    state = "in LISTEN" if subject.transport == "tcp" else "bound"
+    wanted = Endpoint(host or FAR.address(subject.family), port) if port else f"any port of {host or 'the lab'}"
+    if not found:
+        what = f"{subject.name!r} has no {subject.transport} socket {state} after {deadline}"
+        return NotReady(what, subject.command, subject.told())
+    places = ", ".join(str(place) for place in found)
+    what = f"{subject.name!r} listens on {places}, not on {wanted}; use {{host}} and {{port}} in the command"
+    return NotReady(what, subject.command, subject.told(), usage=True)

@@ -1,0 +1,65 @@
+"""When is a subject ready, and where is it reached? Decided from what sock_diag tells of its namespace.
+
+Never by connecting: a one-shot server would be spent. Pure: sockets in, a place or a reason out.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.lab.link import FAR
+from harness.wire.segment import Endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+TCP_LISTEN = 10  # the kernel's number of the state, in sock_diag and in TCP_INFO
+
+
+@dataclass(frozen=True)
+class Listening:
+    """A socket that waits for clients, as the subject has bound it."""
+
+    host: str
+    port: int
+    only_v6: bool
+
+    def __str__(self) -> str:
+        return str(Endpoint(self.host, self.port))
+
+    def reached_at(self, family: str) -> str | None:
+        """The address at which the probe reaches it over the link, None if it cannot in this family ("v4" or "v6")."""
+        bound = ipaddress.ip_address(self.host)
+        if isinstance(bound, ipaddress.IPv6Address) and bound.ipv4_mapped is not None:
+            bound = bound.ipv4_mapped
+        if bound.is_unspecified:
+            offered = {"v4"} if bound.version == 4 else {"v6"} if self.only_v6 else {"v4", "v6"}
+            return FAR.address(family) if family in offered else None
+        if f"v{bound.version}" != family or str(bound) == "::1":
+            return None  # RFC 4291 2.5.3: ::1 is never reached over a link
+        return str(bound)
+
+
+def listening(sockets: Iterable[Mapping[str, Any]]) -> tuple[Listening, ...]:
+    """The waiting sockets among those of the namespace, in a stable order."""
+    found = {
+        Listening(entry["local"][0], entry["local"][1], entry["only_v6"]) for entry in sockets if entry["local"][1]
+    }
+    return tuple(sorted(found, key=lambda place: (place.port, place.host)))
+
+
+def choose(found: tuple[Listening, ...], family: str, *, host: str | None, port: int | None) -> Endpoint | None:
+    """Where the subject is reached in `family`, None if nowhere yet.
+
+    `host` and `port` are what the command was told, None where it was not: then any will do, the lowest port first.
+    """
+    for place in found:
+        reached = place.reached_at(family)
+        if reached is None or (port is not None and place.port != port):
+            continue
+        if host is not None and reached != host:
+            continue
+        return Endpoint(reached, place.port)
+    return None

@@ -1,0 +1,75 @@
+"""The one import for suites: the words in which a test says what must hold.
+
+Beside the fixtures (`subject`, `serve`, `probe`, `wire`, `link`) this is all that a suite needs of the harness.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from harness.capture.recording import Wire
+from harness.payload import KiB, MiB, octets, quote
+from harness.probe.client import Client
+from harness.probe.datagram import LARGEST_V4, LARGEST_V6, DatagramClient
+from harness.probe.ending import Ending
+from harness.probe.probe import Probe
+from harness.subject.external import External
+from harness.subject.process import Subject
+from harness.verdict import Inconclusive, Mismatch, NotApplicable
+from harness.wire.pattern import got, sent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "LARGEST_V4",
+    "LARGEST_V6",
+    "Client",
+    "DatagramClient",
+    "Ending",
+    "External",
+    "Inconclusive",
+    "KiB",
+    "MiB",
+    "Mismatch",
+    "NotApplicable",
+    "Probe",
+    "Serve",
+    "Subject",
+    "Wire",
+    "covers",
+    "got",
+    "octets",
+    "profiles",
+    "quote",
+    "sent",
+]
+
+Test = TypeVar("Test", bound="Callable[..., None]")
+
+
+class Serve(Protocol):
+    """The fixture `serve`: starts the `told` server, which makes the socket calls that a test tells it to make."""
+
+    def __call__(self, *, backlog: int = 5) -> Subject:
+        """A told server in LISTEN with this backlog."""
+
+
+def covers(*requirements: str) -> Callable[[Test], Test]:
+    """Name the requirements that a test probes, by their ids in the catalogue; the first one governs the verdict."""
+
+    def mark(test: Test) -> Test:
+        test.__dict__["covers"] = requirements
+        return test
+
+    return mark
+
+
+def profiles(*names: str) -> Callable[[Test], Test]:
+    """Name the profiles whose subjects a test judges, where that differs from the module's `PROFILES`."""
+
+    def mark(test: Test) -> Test:
+        test.__dict__["profiles"] = names
+        return test
+
+    return mark

@@ -1,0 +1,54 @@
+"""The golden files: what each report makes of the samples, kept as text so that a reviewer sees each change.
+
+`python -m harness.tests.report.golden` writes them anew.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.record.evidence import Shown
+from harness.report import html, junit, terminal
+from harness.tests.report import samples
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from harness.report.model import Run
+
+FOLDER = Path(__file__).with_name("golden")
+TEMPLATES = Path(__file__).parents[3] / "reports" / "templates"
+
+
+def page(run: Run) -> str:
+    """The HTML report with the same listing and output for each finding."""
+    shown = dict.fromkeys(html.wanted(run), Shown(samples.SEGMENTS, samples.SUBJECT, wire=True))
+    return html.render(run, shown, TEMPLATES)
+
+
+RENDERINGS: dict[str, Callable[[], str]] = {
+    "calm.txt": lambda: terminal.render(samples.calm()),
+    "mixed.txt": lambda: terminal.render(samples.mixed(), width=100),
+    "mixed_narrow_colour.txt": lambda: terminal.render(samples.mixed(), width=50, colour=True),
+    "killed.txt": lambda: terminal.render(samples.killed()),
+    "hostile.txt": lambda: terminal.render(samples.hostile()),
+    "failing.txt": lambda: terminal.render(samples.failing(200), limit=2, report="index.html"),
+    "mixed.xml": lambda: junit.render(samples.mixed()),
+    "mixed_strict.xml": lambda: junit.render(samples.mixed(), strict=True),
+    "hostile.xml": lambda: junit.render(samples.hostile()),
+    "mixed.html": lambda: page(samples.mixed()),
+    "hostile.html": lambda: page(samples.hostile()),
+    "killed.html": lambda: page(samples.killed()),
+}
+
+
+def main() -> None:
+    """Writes each golden file."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, rendering in RENDERINGS.items():
+        (FOLDER / name).write_text(rendering(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,318 @@
+"""A flow: all segments of one 4-tuple, or all datagrams between two ends, with the ICMP errors that quote them.
+
+Told from the probe's side: `near` is its end. Who sent a packet is told by its source address, not by the tap: on
+loopback the tap sees everything come in.
+
+Sequence numbers are relative: the SYN is 0, the first octet of the stream 1. Of an end whose SYN was not captured the
+first number seen counts as 1, its own or the one that the other end acknowledges, and a remark says so.
+
+A pair of ports may be used again in one capture. A SYN with another initial number begins a new connection if the one
+before was over: reset, or closed from both ends, or never answered. `Flow.assemble` returns the newest connection,
+`Flow.assemble_all` every one. A strange SYN into a living connection stays in it: it is an attack to be judged there.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, TypeAlias, overload
+
+from harness.wire import expect as claims
+from harness.wire.listing import listing
+from harness.wire.match import pick
+from harness.wire.reassembly import distinct, join
+from harness.wire.segment import (
+    ACK,
+    FIN,
+    MAX_WINDOW_SCALE,
+    RST,
+    SYN,
+    Datagram,
+    Endpoint,
+    IcmpError,
+    Malformed,
+    Packet,
+    Segment,
+    Truncated,
+)
+from harness.wire.seqnum import advance, unwrap
+from harness.wire.step import FlowPacket, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from harness.wire.pattern import Pattern, Sender
+
+Protocol: TypeAlias = Literal["tcp", "udp"]
+FlowKey: TypeAlias = tuple[str, frozenset[Endpoint]]
+
+LARGEST_WINDOW = 1 << 30  # RFC 7323 2.3: a number further away than this is not the stream's next
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What passed between two ends."""
+
+    near: Endpoint  # the probe's end
+    far: Endpoint
+    protocol: Protocol
+    steps: tuple[Step, ...]
+    unreadable: tuple[Truncated | Malformed, ...] = ()  # of these ends, but not to be read: evidence is missing
+    remarks: tuple[str, ...] = ()  # what a reader must know of the numbers
+
+    @classmethod
+    def assemble(cls, packets: Iterable[Packet], near: Endpoint, far: Endpoint, protocol: Protocol) -> Flow:
+        """The newest connection between these ends, or all their datagrams; empty if there was nothing."""
+        return cls.assemble_all(packets, near, far, protocol)[-1]
+
+    @classmethod
+    def assemble_all(
+        cls, packets: Iterable[Packet], near: Endpoint, far: Endpoint, protocol: Protocol
+    ) -> tuple[Flow, ...]:
+        """Each connection between these ends, oldest first; of datagrams there is one flow only."""
+        key = (protocol, frozenset((near, far)))
+        own = [packet for packet in packets if key_of(packet) in (key, ("", key[1]))]
+        if protocol == "udp":
+            return (_flow_of_datagrams(own, near, far),)
+        return tuple(_flow_of_segments(connection, near, far) for connection in _connections(own))
+
+    # --- claims
+
+    @overload
+    def expect(self, pattern: Pattern, /) -> Step: ...
+    @overload
+    def expect(self, first: Pattern, second: Pattern, /, *more: Pattern) -> tuple[Step, ...]: ...
+    def expect(self, /, *patterns: Pattern) -> Step | tuple[Step, ...]:
+        """These appear in this order, with anything between; returns the steps, of one pattern the step itself."""
+        return claims.expect(self, *patterns)
+
+    def expect_only(self, /, *patterns: Pattern) -> tuple[Step, ...]:
+        """The flow is exactly these, one step for each."""
+        return claims.expect_only(self, *patterns)
+
+    def expect_no(self, pattern: Pattern, /) -> None:
+        """No step matches."""
+        claims.expect_no(self, pattern)
+
+    # --- queries
+
+    def pick(self, pattern: Pattern) -> tuple[Step, ...]:
+        """All steps that match."""
+        return pick(pattern, self.steps)
+
+    def after(self, step: Step) -> Flow:
+        """The part behind a step, with the numbers and times of the whole."""
+        return replace(self, steps=tuple(other for other in self.steps if other.number > step.number))
+
+    def before(self, step: Step) -> Flow:
+        """The part up to a step, without it."""
+        return replace(self, steps=tuple(other for other in self.steps if other.number < step.number))
+
+    def octets(self, sender: Sender) -> int:
+        """How many octets this end put on the wire; those of a stream once, however often they were sent."""
+        if self.protocol == "udp":
+            return sum(len(step.data) for step in self.steps if step.sent == sender.sent)
+        return distinct(self._pieces(sender))
+
+    def stream(self, sender: Sender) -> bytes:
+        """The octets of the stream in order, up to the first hole."""
+        if self.protocol == "udp":
+            raise ValueError("datagrams are no stream; take the data of pick(got.datagram())")
+        return join(self._pieces(sender))
+
+    def _pieces(self, sender: Sender) -> list[tuple[int, bytes]]:
+        """Data with its place in the stream; the text that a RST may carry belongs to no stream (RFC 9293 3.5.3)."""
+        return [
+            (step.place, step.data)
+            for step in self.steps
+            if step.sent == sender.sent and step.data and not step.flags & RST
+        ]
+
+    def listing(self, notes: Mapping[int, str] | None = None) -> str:
+        """The flow as a person reads it; the frames in `notes` are marked, with the words behind them."""
+        return "\n".join(listing(self, notes))
+
+    def __str__(self) -> str:
+        return f"{self.protocol} {self.near} <-> {self.far}, {len(self.steps)} steps"
+
+
+# --- whose packet is it
+
+
+def key_of(packet: Packet) -> FlowKey | None:
+    """The protocol and the two ends of the flow that a packet belongs to; no protocol if it could not be read."""
+    if isinstance(packet, Segment):
+        return "tcp", frozenset((packet.source, packet.destination))
+    if isinstance(packet, Datagram):
+        return "udp", frozenset((packet.source, packet.destination))
+    if isinstance(packet, IcmpError):
+        return packet.protocol, frozenset((packet.quoted_source, packet.quoted_destination))
+    if isinstance(packet, Truncated | Malformed) and packet.source and packet.destination:
+        return "", frozenset((packet.source, packet.destination))
+    return None
+
+
+def by_ends(packets: Iterable[Packet]) -> dict[FlowKey, list[Packet]]:
+    """The packets sorted by flow, in one pass: for a capture of thousands of connections."""
+    sorted_packets: dict[FlowKey, list[Packet]] = defaultdict(list)
+    for packet in packets:
+        key = key_of(packet)
+        if key is not None:
+            sorted_packets[key].append(packet)
+    return dict(sorted_packets)
+
+
+def _sent(packet: FlowPacket, near: Endpoint) -> bool:
+    """Whether the near end sent it. An ICMP error goes to the one whose packet it quotes."""
+    if isinstance(packet, IcmpError):
+        return packet.quoted_source != near
+    return packet.source == near
+
+
+# --- datagrams
+
+
+def _flow_of_datagrams(packets: list[Packet], near: Endpoint, far: Endpoint) -> Flow:
+    readable, unreadable = _split(packets)
+    start = readable[0].time_ns if readable else 0
+    steps = tuple(Step(packet, _sent(packet, near), packet.time_ns - start) for packet in readable)
+    return Flow(near, far, "udp", steps, unreadable)
+
+
+def _split(packets: Iterable[Packet]) -> tuple[list[FlowPacket], tuple[Truncated | Malformed, ...]]:
+    readable: list[FlowPacket] = []
+    unreadable: list[Truncated | Malformed] = []
+    for packet in packets:
+        if isinstance(packet, Truncated | Malformed):
+            unreadable.append(packet)
+        elif isinstance(packet, Segment | Datagram | IcmpError):
+            readable.append(packet)
+    return readable, tuple(unreadable)
+
+
+# --- connections
+
+
+class _Ends:
+    """How far a connection has come, as much as it takes to say whether it is over."""
+
+    def __init__(self) -> None:
+        self.initial: dict[Endpoint, int] = {}
+        self.next: dict[Endpoint, int] = {}  # the number behind the last segment of each end
+        self.acked: dict[Endpoint, int] = {}  # what each end has acknowledged last
+        self.finished: set[Endpoint] = set()
+        self.reset = False
+
+    def begins_anew(self, segment: Segment) -> bool:
+        """Whether this is a SYN that opens another connection."""
+        if segment.flags & (SYN | ACK) != SYN or self.initial.get(segment.source) == segment.seq:
+            return False
+        unanswered = set(self.next) == {segment.source}
+        return self.reset or len(self.finished) == 2 or unanswered
+
+    def follow(self, segment: Segment) -> None:
+        """Take note of one segment."""
+        flags, end = segment.flags, segment.source
+        if flags & SYN:
+            self.initial.setdefault(end, segment.seq)
+        if flags & FIN:
+            self.finished.add(end)
+        if flags & RST:
+            # Only at the number that is awaited, or where its sender stands, is a reset believed (RFC 5961 3.2).
+            believed = (self.acked.get(segment.destination), self.next.get(end))
+            if segment.seq in believed or end not in self.next:
+                self.reset = True
+        length = len(segment.data) + bool(flags & SYN) + bool(flags & FIN)
+        self.next[end] = advance(segment.seq, length)
+        if flags & ACK:
+            self.acked[end] = segment.ack
+
+
+def _connections(packets: list[Packet]) -> list[list[Packet]]:
+    """The packets of one pair of ports, cut where a new connection begins; at least one list."""
+    connections: list[list[Packet]] = [[]]
+    ends = _Ends()
+    for packet in packets:
+        if isinstance(packet, Segment):
+            if ends.begins_anew(packet):
+                connections.append([])
+                ends = _Ends()
+            ends.follow(packet)
+        connections[-1].append(packet)
+    return connections
+
+
+class _Numbers:
+    """The sequence numbers of one end: where they begin, and how far they have come without wrap."""
+
+    def __init__(self, initial: int) -> None:
+        self.initial = initial
+        self.reached = 0
+
+    def relative(self, number: int) -> int:
+        """The number counted from the initial one."""
+        relative = unwrap(number, self.initial, self.reached)
+        if abs(relative - self.reached) < LARGEST_WINDOW:  # a forged number must not lead the count astray
+            self.reached = relative
+        return relative
+
+
+def _flow_of_segments(packets: list[Packet], near: Endpoint, far: Endpoint) -> Flow:
+    readable, unreadable = _split(packets)
+    segments = [packet for packet in readable if isinstance(packet, Segment)]
+    start = readable[0].time_ns if readable else 0
+    syns = {end: _syn(segments, end) for end in (near, far)}
+    numbers = {end: _Numbers(_initial(segments, end, syns[end])) for end in (near, far)}
+    scales = _scales(syns[near], syns[far])
+    steps: list[Step] = []
+    for packet in readable:
+        sent = _sent(packet, near)
+        since = packet.time_ns - start
+        if not isinstance(packet, Segment):
+            steps.append(Step(packet, sent, since))
+            continue
+        flags = packet.flags
+        own, other = (numbers[near], numbers[far]) if sent else (numbers[far], numbers[near])
+        seq = own.relative(packet.seq)
+        ack = other.relative(packet.ack) if flags & ACK else 0
+        # The window of a SYN is never scaled (RFC 7323 2.2).
+        window = packet.window if flags & SYN else packet.window << scales[packet.source]
+        steps.append(Step(packet, sent, since, seq, ack, window))
+    remarks = tuple(_remarks(segments, syns))
+    return Flow(near, far, "tcp", tuple(steps), unreadable, remarks)
+
+
+def _syn(segments: list[Segment], end: Endpoint) -> Segment | None:
+    """The first SYN of an end."""
+    return next((segment for segment in segments if segment.flags & SYN and segment.source == end), None)
+
+
+def _initial(segments: list[Segment], end: Endpoint, syn: Segment | None) -> int:
+    """The initial sequence number of an end; one before the first number seen if its SYN was not."""
+    if syn is not None:
+        return syn.seq
+    for segment in segments:
+        if segment.source == end:
+            # A RST that answers a SYN has number 0 (RFC 9293 3.10.7.1): not one of a stream, so it stays 0.
+            return 0 if segment.flags & RST and segment.seq == 0 else advance(segment.seq, -1)
+        if segment.flags & ACK:
+            return advance(segment.ack, -1)
+    return 0
+
+
+def _scales(near: Segment | None, far: Segment | None) -> dict[Endpoint, int]:
+    """How far the windows of each end are shifted: only if both SYNs offered it (RFC 7323 2.2)."""
+    scales: dict[Endpoint, int] = defaultdict(int)
+    if near is not None and far is not None:
+        shifts = near.options.window_scale, far.options.window_scale
+        if shifts[0] is not None and shifts[1] is not None:
+            scales[near.source] = min(shifts[0], MAX_WINDOW_SCALE)
+            scales[far.source] = min(shifts[1], MAX_WINDOW_SCALE)
+    return scales
+
+
+def _remarks(segments: list[Segment], syns: Mapping[Endpoint, Segment | None]) -> Iterable[str]:
+    """What a reader must know of the numbers; a lone RST has no stream, so nothing is missing."""
+    for end, syn in syns.items():
+        if syn is None and any(segment.source == end and not segment.flags & RST for segment in segments):
+            yield f"no SYN of {end} in the capture: its first number seen counts as 1, windows may be unscaled"
