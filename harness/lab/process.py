@@ -198,14 +198,13 @@ def _every_frame(interface: str) -> socket.socket:
 
 
 def _told(entry: Any) -> dict[str, Any]:
-    only_v6 = entry.get_attr("INET_DIAG_SKV6ONLY")
     return {
         "state": entry["idiag_state"],
-        "local": [entry["idiag_src"], int.from_bytes(entry["idiag_sport"].to_bytes(2, sys.byteorder), "big")],
-        "remote": [entry["idiag_dst"], int.from_bytes(entry["idiag_dport"].to_bytes(2, sys.byteorder), "big")],
+        "local": [entry["idiag_src"], entry["idiag_sport"]],
+        "remote": [entry["idiag_dst"], entry["idiag_dport"]],
         "unread": entry["idiag_rqueue"],
         "unsent": entry["idiag_wqueue"],
-        "only_v6": bool(only_v6),
+        "only_v6": bool(entry.get_attr("INET_DIAG_SKV6ONLY")),
     }
 
 

@@ -6,6 +6,7 @@ answers, in the worker · `ledger` the record of the run, in the controller · `
 
 pytest_plugins = [
     "harness.plugin.options",
+    "harness.plugin.preflight",
     "harness.plugin.selection",
     "harness.plugin.fixtures",
     "harness.plugin.verdicts",

@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness import budget, bundle
-from harness.lab.handle import Lab, LabUnavailable
-from harness.plugin import naming, preflight, progress
-from harness.plugin.options import settings_key, settings_of
+from harness.plugin import naming, progress
+from harness.plugin.options import settings_of
 from harness.plugin.selection import is_judged
 from harness.plugin.verdicts import folder_key
 from harness.record import environment
@@ -28,11 +27,11 @@ from harness.record.disk import RecordError
 from harness.record.facts import RequirementText, RunFacts
 from harness.record.result import Result
 from harness.record.store import Store
+from harness.record.store import load as load_record
 from harness.report import terminal
-from harness.report.model import Exit
+from harness.report.model import Exit, Run
 from harness.report.publish import Published, publish
 from harness.spec.catalogue import load
-from harness.subject.process import NotReady
 from harness.verdict import Finding, Verdict, worst
 
 if TYPE_CHECKING:
@@ -113,24 +112,19 @@ class Ledger:
         settings = settings_of(self._config)
         for nodeid in list(self._open):
             self._close(nodeid)
-        self._store.end(0, budget.wall_clock())
-        templates = bundle.root() / "reports" / "templates"
-        published = publish(self.folder, templates)
-        code = int(
-            published.run.exit_code(
-                strict=settings.strict,
-                interrupted=status == pytest.ExitCode.INTERRUPTED,
-                internal_error=status == pytest.ExitCode.INTERNAL_ERROR,
-            )
+        code = Run.of(load_record(self.folder)).exit_code(
+            strict=settings.strict,
+            interrupted=status == pytest.ExitCode.INTERRUPTED,
+            internal_error=status == pytest.ExitCode.INTERNAL_ERROR,
         )
-        self._store.end(code, budget.wall_clock())
+        self._store.end(int(code), budget.wall_clock())
         self._store.close()
-        self.published = publish(self.folder, templates)
-        return code
+        self.published = publish(self.folder, bundle.root() / "reports" / "templates")
+        return int(code)
 
 
 def _texts() -> dict[str, RequirementText]:
-    return {one.id: RequirementText(one.strength, one.section, one.title, one.summary) for one in load()}
+    return {one.id: RequirementText.of(one) for one in load()}
 
 
 def _unjudged(report: pytest.TestReport) -> Result:
@@ -178,23 +172,6 @@ def pytest_configure_node(node: Any) -> None:
     config = node.config
     node.workerinput["sockspec_folder"] = str(config.stash[folder_key])
     node.workerinput["sockspec_absent"] = settings_of(config).absent
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Start the user's subject once before anything is planned."""
-    config = session.config
-    settings = settings_of(config)
-    if is_worker(config) or not settings.given or settings.address or config.option.collectonly:
-        return
-    try:
-        with Lab() as lab:
-            absent = preflight.absent_families(lab, settings.programs[0])
-    except LabUnavailable:
-        return  # every test will say that it is not applicable, and why
-    except NotReady as reason:
-        pytest.exit(f"sockspec: {reason}", returncode=int(Exit.USAGE if reason.usage else Exit.BROKEN))
-    config.stash[settings_key] = replace(settings, absent=absent)
 
 
 @pytest.hookimpl(trylast=True)

@@ -37,6 +37,7 @@ class Settings:
 
 
 settings_key = pytest.StashKey[Settings]()
+absent_key = pytest.StashKey[dict[str, str]]()
 
 
 def settings_of(config: pytest.Config) -> Settings:
@@ -60,10 +61,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Read the options; what does not fit together is a usage error (exit code 4)."""
-    config.stash[settings_key] = _read(config)
+    config.stash[settings_key] = read(config)
 
 
-def _read(config: pytest.Config) -> Settings:
+def read(config: pytest.Config) -> Settings:
+    """The settings that the options make; UsageError when they do not fit together."""
     option = config.option
     profile = option.profile or ""
     if profile and profile not in PROFILES:
@@ -73,7 +75,7 @@ def _read(config: pytest.Config) -> Settings:
         "strict": option.strict_should,
         "report": Path(option.report) if option.report else None,
         "pcap": option.pcap,
-        "absent": getattr(config, "workerinput", {}).get("sockspec_absent", {}),
+        "absent": config.stash.get(absent_key, {}) or getattr(config, "workerinput", {}).get("sockspec_absent", {}),
     }
     if option.serve is not None and option.address is not None:
         raise pytest.UsageError("give --serve or the address of a running subject, not both")

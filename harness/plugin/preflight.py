@@ -6,12 +6,17 @@ So a command that does not exist, ends at once or never listens gives one error 
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
+from harness.lab.handle import Lab, LabUnavailable
+from harness.plugin.options import absent_key, read
+from harness.report.model import Exit
 from harness.subject.process import NotReady, start
 
 if TYPE_CHECKING:
-    from harness.lab.handle import Lab
     from harness.subject.inventory import Program
 
 
@@ -32,3 +37,20 @@ def absent_families(lab: Lab, program: Program) -> dict[str, str]:
     if len(refused) == 2:
         raise refused["v4"]
     return {family: f"the subject does not serve IP{family}: {reason.what}" for family, reason in refused.items()}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Start the user's subject once before the session; what it cannot do ends the run here, in one message."""
+    if hasattr(config, "workerinput") or config.option.collectonly or config.option.serve is None:
+        return None
+    program = read(config).programs[0]
+    try:
+        with Lab() as lab:
+            config.stash[absent_key] = absent_families(lab, program)
+    except LabUnavailable:
+        return None  # every test will say that it is not applicable, and why
+    except NotReady as reason:
+        sys.stderr.write(f"sockspec: {reason}\n")
+        return int(Exit.USAGE if reason.usage else Exit.BROKEN)
+    return None

@@ -30,7 +30,7 @@ def ethernet(payload: bytes, ethertype: int, *, macs: bytes = MACS, tags: bytes 
 
 def internet_sum(octets: bytes) -> int:
     """The Internet checksum as RFC 1071 4.1 writes it down: word by word, carries folded back."""
-    total = sum(struct.unpack(f"!{(len(octets) + 1) // 2}H", octets + b"\x00" * (len(octets) % 2)))
+    total: int = sum(struct.unpack(f"!{(len(octets) + 1) // 2}H", octets + b"\x00" * (len(octets) % 2)))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
