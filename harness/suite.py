@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from harness.capture.recording import Wire
+from harness.lab.relay import Relay as Link
 from harness.payload import KiB, MiB, octets, quote
 from harness.probe.client import Client
 from harness.probe.datagram import LARGEST_V4, LARGEST_V6, DatagramClient
@@ -28,6 +29,7 @@ __all__ = [
     "DatagramClient",
     "Ending",
     "External",
+    "Link",
     "Inconclusive",
     "KiB",
     "MiB",

@@ -144,7 +144,8 @@ class Children:
     """All programs of one lab, by pid."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Begin with none. Only pid 1 of a pid namespace of our own may: `end_all` kills everybody else in it."""
+        _alone()
         self._by_pid: dict[int, Child] = {}
 
     def __getitem__(self, pid: int) -> Child:
@@ -189,6 +190,7 @@ class Children:
 
     def end_all(self) -> None:
         """Kill every process of this pid namespace but the lab itself, and forget them; return when all are gone."""
+        _alone()
         self.reap()
         while True:
             with contextlib.suppress(ProcessLookupError):
@@ -201,6 +203,11 @@ class Children:
             for descriptor in child.outputs.values():
                 os.close(descriptor)
         self._by_pid.clear()
+
+
+def _alone() -> None:
+    if os.getpid() != 1:
+        raise RuntimeError("this process is not pid 1 of a lab: to end all processes would end those of the machine")
 
 
 def activity() -> dict[str, int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from harness.capture.recording import Wire
 from harness.lab.handle import Lab, LabUnavailable
 from harness.lab.near import HostNear, LabNear, is_loopback
+from harness.lab.relay import Relay
 from harness.plugin.options import Settings, settings_of
 from harness.probe.probe import Probe
 from harness.subject import external
@@ -35,6 +37,7 @@ Judged: TypeAlias = Subject | External
 
 subject_key = pytest.StashKey[Judged]()
 wire_key = pytest.StashKey[Wire]()
+relay_key = pytest.StashKey[Relay]()
 
 
 class Uncaptured:
@@ -88,9 +91,19 @@ def lab(lab_process: Lab | str, request: pytest.FixtureRequest) -> Iterator[Lab]
     """Fresh namespaces joined by a link, for this test alone."""
     if isinstance(lab_process, str):
         raise NotApplicable(lab_process)
-    lab_process.ask("build", relayed="link" in request.fixturenames)
-    yield lab_process
+    relayed = "link" in request.fixturenames
+    built = lab_process.ask("build", relayed=relayed)
+    with Relay(*(socket.socket(fileno=end) for end in built.descriptors)) if relayed else nullcontext() as relay:
+        if relay is not None:
+            request.node.stash[relay_key] = relay
+        yield lab_process
     lab_process.ask("clear")
+
+
+@pytest.fixture
+def link(lab: Lab, request: pytest.FixtureRequest) -> Relay:
+    """The link with a relay between, for faults."""
+    return request.node.stash[relay_key]
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 WHOLE: Final = 16  # a flow of so many steps is always shown whole
 WIDTHS: Final = (7, 15, 9, 9)  # columns of a segment at least: flags, sequence numbers, ack, window
+SHOWN: Final = 24  # octets of a datagram
 AROUND: Final = 3  # of a longer one, so many steps at both ends and on both sides of those concerned
 
 
@@ -110,7 +111,7 @@ def _cells(step: Step) -> tuple[str, ...]:
     if isinstance(packet, Segment):
         return _segment(step, packet)
     if isinstance(packet, Datagram):
-        shown = f" {quote(packet.data, limit=24)}" if packet.data else ""
+        shown = f" {quote(packet.data[:SHOWN])}{'…' if len(packet.data) > SHOWN else ''}" if packet.data else ""
         parts = f" in {len(packet.fragments)} fragments" if packet.fragments else ""
         return (f"datagram ({count(len(packet.data))}){parts}{shown}",)
     return (_icmp(packet),)
@@ -144,4 +145,4 @@ def _syn_options(options: Options) -> Iterator[str]:
 
 def _icmp(error: IcmpError) -> str:
     mtu = f", mtu {error.mtu}" if error.mtu else ""
-    return f"ICMP {error.kind}{mtu}, from {error.source.host}, of {error.quoted_source} > {error.quoted_destination}"
+    return f"ICMP {error.kind}{mtu}, from {error.source.host}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import struct
 
 import pytest
@@ -119,6 +120,15 @@ def test_any_wrong_bit_behind_the_ip_header_is_seen_by_the_checksum(example: byt
         bent = example[:place] + bytes([example[place] ^ 0x40]) + example[place + 1 :]
 
         assert not checksum_right(frame(bent))
+
+
+def test_a_wrong_ipv4_header_is_told_apart_from_wrong_data() -> None:
+    octets = EXAMPLES["TCP over IPv4"]
+
+    assert checksum_fault(frame(bent(octets, 22, 9))) == "IPv4 header checksum is wrong"  # the time to live
+    assert checksum_fault(frame(bent(octets, 58, 9))) == "TCP checksum is wrong"
+    assert checksum_fault(frame(ethernet(bytes(28), 0x0806))) == ""
+    assert checksum_fault(frame(in_frame(ip(NEAR.host, FAR.host, 17, b"x" * 16, fragment=0x2000)))) == ""
 
 
 @given(st.sampled_from(list(EXAMPLES.values())), st.data())
@@ -289,6 +299,28 @@ def test_headers_that_contradict_themselves_are_malformed(octets: bytes, reason:
 
     assert isinstance(packet, Malformed)
     assert packet.reason == reason
+
+
+def test_an_icmp_quote_without_ports_is_told() -> None:
+    quoted = ip(NEAR.host, FAR.host, 17, udp(NEAR, FAR, b"hello"))
+
+    assert str(only(icmp_frame(FAR.host, NEAR.host, 3, 3, quoted[:22]))) == (
+        "#1 truncated: ICMP quote: 2 of 4 octets of the ports"
+    )
+    assert str(only(icmp_frame(FAR.host, NEAR.host, 3, 3, quoted[:12]))) == (
+        "#1 truncated: IPv4 header: 12 of 20 octets"
+    )
+
+
+def test_the_collector_is_as_it_was_after_decoding() -> None:
+    was = gc.isenabled()
+    try:
+        for enabled in (True, False):
+            gc.enable() if enabled else gc.disable()
+            decode([frame(EXAMPLES["bare ACK"])])
+            assert gc.isenabled() == enabled
+    finally:
+        gc.enable() if was else gc.disable()
 
 
 def test_a_cut_segment_still_tells_its_ends() -> None:

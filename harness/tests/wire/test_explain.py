@@ -9,7 +9,9 @@ import pytest
 
 from harness.tests.wire.craft import FAR, FAR6, NEAR, NEAR6, Talk, half_close, icmp_frame, ip, long_flow, udp
 from harness.verdict import Mismatch, WireMismatch
+from harness.wire.explain import explain
 from harness.wire.flow import Flow
+from harness.wire.match import Missing, in_order
 from harness.wire.pattern import got, sent
 
 if TYPE_CHECKING:
@@ -78,17 +80,17 @@ the wire: [fd09::1]:47732 <-> [fd09::2]:35171
 
 def test_datagrams_and_icmp_errors_are_told_in_words() -> None:
     quoted = ip(NEAR.host, FAR.host, 17, udp(NEAR, FAR, b"hello"))
-    talk = Talk().sent_datagram(b"hello").got_datagram(b"").got_datagram(bytes(range(200)))
+    talk = Talk().sent_datagram(b"hello").got_datagram(b"").got_datagram(b"\x00" + b"line\n" * 40)
     talk.put(False, icmp_frame(FAR.host, NEAR.host, 3, 3, quoted))
     talk.put(False, icmp_frame("10.9.0.254", NEAR.host, 3, 4, quoted, rest=1280))
 
-    assert talk.datagrams().listing({4: "got ICMP port unreachable"}) == text("""
+    assert talk.datagrams().listing({4: "got ICMP port unreachable"}) == text(r"""
 the wire: 10.9.0.1:47732 <-> 10.9.0.2:35171
     #1   +0.000000  sent  datagram (5 octets) 'hello'
     #2   +0.000010  got   datagram (0 octets)
-    #3   +0.000020  got   datagram (200 octets) '\x00\x01\x02\x03\x04\x05\x06\x07\x08\t\n\x0b\x0c\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17'… (200 octets)
-  > #4   +0.000030  got   ICMP port unreachable, from 10.9.0.2, of 10.9.0.1:47732 > 10.9.0.2:35171   = got ICMP port unreachable
-    #5   +0.000040  got   ICMP fragmentation needed, mtu 1280, from 10.9.0.254, of 10.9.0.1:47732 > 10.9.0.2:35171
+    #3   +0.000020  got   datagram (201 octets) '\x00line\nline\nline\nline\nlin'…
+  > #4   +0.000030  got   ICMP port unreachable, from 10.9.0.2             = got ICMP port unreachable
+    #5   +0.000040  got   ICMP fragmentation needed, mtu 1280, from 10.9.0.254
 """)
 
 
@@ -322,6 +324,23 @@ the wire: 10.9.0.1:47732 <-> 10.9.0.2:35171
 
 
 # --- the exception
+
+
+def test_an_explanation_prints_as_the_exception_does() -> None:
+    claim = (got.FIN, sent.FIN)
+    missing = in_order(claim, FLOW.steps)
+
+    assert isinstance(missing, Missing)
+    assert str(explain(missing, FLOW)) == str(failure(lambda: FLOW.expect(*claim)))
+
+
+def test_options_stand_behind_the_window_and_broken_ones_are_told() -> None:
+    talk = Talk().sent("SYN", options=bytes.fromhex("080a0000000100000000 0204".replace(" ", "")))
+
+    assert talk.flow().listing().splitlines()[1] == (
+        "    #1   +0.000000  sent  SYN      0:0(0)                      win 512  ts"
+        "  option 2 at octet 10 of 12 has length 4"
+    )
 
 
 def test_a_mismatch_on_the_wire_carries_its_parts() -> None:

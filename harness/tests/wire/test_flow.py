@@ -229,6 +229,10 @@ def test_what_could_not_be_read_is_kept_apart_as_missing_evidence() -> None:
     assert len(flow.steps) == 9
 
 
+def test_a_flow_prints_on_one_line() -> None:
+    assert str(half_close().flow()) == "tcp 10.9.0.1:47732 <-> 10.9.0.2:35171, 10 steps"
+
+
 def test_nothing_between_two_ends_is_an_empty_flow() -> None:
     flow = Flow.assemble([], NEAR, FAR, "tcp")
 

@@ -328,6 +328,10 @@ def test_none_of_returns_all_that_should_not_be_there() -> None:
     assert none_of(got.data() | got.FIN, STEPS) == Present(got.data() | got.FIN, (STEPS[6], STEPS[8]))
 
 
+def test_senders_print_as_they_are_written() -> None:
+    assert (str(sent), str(got)) == ("sent", "got")
+
+
 def test_pick_returns_all_that_match() -> None:
     assert numbers(pick(sent.bare_ack(), STEPS)) == [3, 8, 10]
     assert numbers(pick(got.window(65536), STEPS)) == [5, 7, 9]

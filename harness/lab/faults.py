@@ -1,0 +1,62 @@
+"""Faults: rules on the link, said in the same words as claims.
+
+    with link.drop(got.FIN, times=1) as fault:
+        ...
+    assert fault.hits == 1
+
+A rule is a pattern and what becomes of a frame that matches it: `drop`, `duplicate`, or `hold` until the block ends.
+Rules are asked in the order in which they were set, the first that matches decides; what no rule matches passes. A rule
+that never acted has proved nothing: its block ends Inconclusive.
+
+Only what to do with a frame is decided here. The relay does it (see `harness.lab.relay`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from harness.wire.match import mismatches
+
+if TYPE_CHECKING:
+    from harness.wire.pattern import Pattern
+    from harness.wire.step import Step
+
+
+class Fate(Enum):
+    """What becomes of a frame on the link."""
+
+    PASS = "passes"
+    DROP = "is dropped"
+    DUPLICATE = "passes twice"
+    HOLD = "is held"
+
+
+@dataclass
+class Fault:
+    """One rule, and how often it acted."""
+
+    pattern: Pattern
+    fate: Fate
+    times: int | None = None  # how often it may act at most, None: as often as it matches
+    hits: int = 0
+
+    def __str__(self) -> str:
+        often = "" if self.times is None else f", {self.times} times at most"
+        return f"{self.pattern} {self.fate.value}{often}"
+
+    def decide(self, step: Step) -> Fate | None:
+        """What becomes of the frame of this step; None if the rule does not speak of it. Counts a hit."""
+        if self.hits == self.times or mismatches(self.pattern, step):
+            return None
+        self.hits += 1
+        return self.fate
+
+
+def decide(faults: list[Fault], step: Step) -> Fate:
+    """What becomes of the frame of this step under all rules: the first that speaks of it decides."""
+    for fault in faults:
+        if (fate := fault.decide(step)) is not None:
+            return fate
+    return Fate.PASS
