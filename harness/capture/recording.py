@@ -20,13 +20,13 @@ from harness.capture.ring import SLOT, SLOTS, Tap
 from harness.verdict import Inconclusive
 from harness.wire.decode import decode
 from harness.wire.flow import Flow
+from harness.wire.step import Step
 
 if TYPE_CHECKING:
     from harness.lab.near import Near
     from harness.wire.frame import Frame
     from harness.wire.pattern import Pattern
     from harness.wire.segment import Endpoint, Packet
-    from harness.wire.step import Step
 
 _MARKERS_BACK = 5.0  # seconds for the markers of a fence to reach the tap on a loaded machine
 _LOOPBACK_SLOT, _LOOPBACK_SLOTS = 1 << 17, 256  # a frame on a loopback interface has up to 65,550 octets
@@ -86,17 +86,24 @@ class Wire:
             raise Inconclusive(f"the capture is {capture.certificate}")
         return next(flow for flow, other in zip(capture.flows, self._talkers, strict=True) if other is talker)
 
-    def wait_for(self, talker: Talker, pattern: Pattern, seconds: float = budget.RESPONSE) -> Step:
-        """Wait for a step that matches, and return the first; a claim that it comes within `seconds`."""
+    def wait_for(
+        self, talker: Talker, pattern: Pattern, *, count: int = 1, seconds: float = budget.RESPONSE
+    ) -> Step:
+        """Wait until `count` steps match, and return the last of these; a claim that they come within `seconds`."""
         deadline = Deadline(seconds)
         while True:
             self.tap.collect()
             flow = self._assemble(decode(self.tap.frames), talker)
-            if found := flow.pick(pattern):
-                return found[0]
+            if len(found := flow.pick(pattern)) >= count:
+                return found[count - 1]
             if deadline.over:
-                return self.flow(talker).expect(pattern)
+                return self._missing(talker, pattern, count)
             self.tap.wait(deadline.slice(0.05))
+
+    def _missing(self, talker: Talker, pattern: Pattern, count: int) -> Step:
+        # The fence of flow() may show at the last moment what was waited for; else the claim says what is missing.
+        found = self.flow(talker).expect(*[pattern] * count)
+        return found if isinstance(found, Step) else found[-1]
 
     def capture(self) -> Capture:
         """Everything up to now, closed by a fence."""

@@ -10,8 +10,8 @@ import contextlib
 import os
 import shutil
 import sys
-import time
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -160,7 +160,8 @@ def pytest_configure(config: pytest.Config) -> None:
             config.stash[folder_key] = Path(folder)
         return
     settings = settings_of(config)
-    folder = settings.report or Path("reports", "runs", f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}")
+    started = datetime.fromtimestamp(budget.wall_clock())
+    folder = settings.report or Path("reports", "runs", f"{started:%Y%m%d-%H%M%S}-{os.getpid()}")
     config.stash[folder_key] = folder.absolute()
     ledger = config.stash[ledger_key] = Ledger(config, folder.absolute())
     config.pluginmanager.register(_Reports(ledger), "sockspec-reports")

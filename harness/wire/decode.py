@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
     from harness.wire.frame import Frame
 
+_new: Final = tuple.__new__  # as in network
 _TCP_HEADER: Final = struct.Struct("!HHIIBBHHH")
 _UDP_HEADER: Final = struct.Struct("!HHHH")
 _ICMP_HEADER: Final = struct.Struct("!BBHI")
@@ -141,7 +142,7 @@ def _segment(frame: Frame, carried: Carried, numbers: tuple[int, ...]) -> Segmen
     data = start + (offset >> 4) * 4
     if data < start + 20 or data > end:
         raise Wrong(f"TCP data offset {data - start} in a segment of {end - start} octets", near, far)
-    return Segment(
+    fields = (
         frame.number,
         frame.time_ns,
         frame.sent,
@@ -157,6 +158,7 @@ def _segment(frame: Frame, carried: Carried, numbers: tuple[int, ...]) -> Segmen
         octets[data:end],
         numbers,
     )
+    return _new(Segment, fields)
 
 
 def _datagram(frame: Frame, carried: Carried, numbers: tuple[int, ...]) -> Datagram:

@@ -20,6 +20,7 @@ LOWEST_ETHERTYPE: Final = 0x0600  # below, the field is an IEEE 802.3 length
 ICMP, TCP, UDP, FRAGMENT, ICMPV6 = 1, 6, 17, 44, 58
 PASSED_BY: Final = frozenset((0, 43, 60))  # hop-by-hop, routing, destination options: length in the second octet
 
+_new: Final = tuple.__new__  # what a named tuple's constructor calls, without the detour: 0.1 instead of 0.3 µs
 _IPV4_HEADER: Final = struct.Struct("!BxHHHxBxx4s4s")
 _IPV6_HEADER: Final = struct.Struct("!IHBx16s16s")
 _IPV6_FRAGMENT: Final = struct.Struct("!BxHI")
@@ -89,7 +90,7 @@ def ipv4(octets: bytes, start: int) -> Carried:
     fragment = None
     if fragmented & 0x3FFF:  # an offset, or more fragments to come
         fragment = Fragment(ident, (fragmented & 0x1FFF) * 8, bool(fragmented & 0x2000))
-    return Carried(protocol, source, destination, octets, start + header, start + total, fragment)
+    return _new(Carried, (protocol, source, destination, octets, start + header, start + total, fragment))
 
 
 def ipv6(octets: bytes, start: int) -> Carried:
@@ -100,7 +101,7 @@ def ipv6(octets: bytes, start: int) -> Carried:
     if first >> 28 != 6:
         raise Wrong(f"IPv6 header with version {first >> 28}")
     start += 40
-    carried = Carried(protocol, source, destination, octets, start, start + length, None)
+    carried = _new(Carried, (protocol, source, destination, octets, start, start + length, None))
     return carried if protocol in (TCP, UDP) else behind_extensions(carried)
 
 

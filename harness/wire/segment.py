@@ -226,7 +226,7 @@ def read_options(octets: bytes) -> Options:
             continue
         size = octets[at + 1] if at + 1 < len(octets) else 0
         value = octets[at + 2 : at + size]
-        if size < 2 or len(value) != size - 2:
+        if len(value) != size - 2:  # too short for itself, or longer than the header
             malformed = f"option {kind} at octet {at} of {len(octets)} has length {size}"
             break
         match kind, size:

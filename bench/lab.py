@@ -1,0 +1,84 @@
+"""How long a lab takes: the link of one test built and taken down, and the lab process that does it, once a worker.
+
+The peer beside us is what a shell script would do: `ip` in namespaces of its own, without offloads switched off, without
+fixed neighbours and without a fence. It runs as a program of the lab, so that it leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+
+from bench.machine import Figure, milliseconds, repeated, table
+from harness.lab.handle import Lab
+
+_SCRIPT = """
+set -e
+unshare --net sleep 60 & near=$!
+unshare --net sleep 60 & far=$!
+until [ "$(readlink /proc/$near/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do :; done
+until [ "$(readlink /proc/$far/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do :; done
+ip link add near9 type veth peer name far9
+ip link set near9 netns $near
+ip link set far9 netns $far
+nsenter -t $near -n sh -c 'ip addr add 10.8.0.1/24 dev near9
+  ip -6 addr add fd08::1/64 dev near9 nodad; ip link set near9 up'
+nsenter -t $far -n sh -c 'ip addr add 10.8.0.2/24 dev far9
+  ip -6 addr add fd08::2/64 dev far9 nodad; ip link set far9 up; ip link set lo up'
+kill $near $far
+"""
+
+
+def main() -> None:
+    """Print the table."""
+    figures = [Figure("lab process started and ended", milliseconds(repeated(_process, 20)), "ms")]
+    with Lab() as lab:
+        figures += [
+            Figure("link built and taken down", milliseconds(repeated(lambda: _link(lab), 200)), "ms", "≤ 15"),
+            Figure("… built", milliseconds(_halves(lab, 200)[0]), "ms"),
+            Figure("… taken down", milliseconds(_halves(lab, 200)[1]), "ms"),
+            Figure("… with a relay", milliseconds(repeated(lambda: _link(lab, relayed=True), 100)), "ms"),
+        ]
+        if all(shutil.which(tool) for tool in ("ip", "unshare", "nsenter")):
+            lab.ask("build")
+            times = repeated(lambda: _run(lab, ["sh", "-c", _SCRIPT]), 20)
+            figures.append(Figure("peer: the same with `ip` from a shell", milliseconds(times), "ms"))
+    table("lab", figures)
+
+
+def _process() -> None:
+    Lab().close()
+
+
+def _link(lab: Lab, *, relayed: bool = False) -> None:
+    for descriptor in lab.ask("build", relayed=relayed).descriptors:
+        os.close(descriptor)
+    lab.ask("clear")
+
+
+def _halves(lab: Lab, times: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Seconds for building, and for taking down, in turns."""
+    built: list[float] = []
+    cleared: list[float] = []
+    for _ in range(times):
+        built += repeated(lambda: lab.ask("build"), 1, before=0)
+        cleared += repeated(lambda: lab.ask("clear"), 1, before=0)
+    return tuple(built), tuple(cleared)
+
+
+def _run(lab: Lab, argv: list[str]) -> None:
+    """Run a program of the lab to its end; RuntimeError with its stderr when it does not exit 0."""
+    started = lab.ask("start", argv=argv, environment=dict(os.environ))
+    ended = started.descriptors[0]
+    poll = select.poll()
+    poll.register(ended, select.POLLIN)
+    poll.poll(20_000)
+    os.close(ended)
+    told = lab.ask("child", pid=started["pid"]).values
+    if told["exit"] != 0:
+        raise RuntimeError(f"{argv[0]} {told}")
+
+
+if __name__ == "__main__":
+    main()
