@@ -13,7 +13,7 @@ from harness.payload import KiB, MiB, octets, quote
 from harness.probe.client import Client
 from harness.probe.datagram import LARGEST_V4, LARGEST_V6, DatagramClient
 from harness.probe.ending import Ending
-from harness.probe.probe import Probe
+from harness.probe.probe import Attempt, Probe
 from harness.subject.external import External
 from harness.subject.process import Subject
 from harness.verdict import Inconclusive, Mismatch, NotApplicable
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LARGEST_V4",
     "LARGEST_V6",
+    "Attempt",
     "Client",
     "DatagramClient",
     "Ending",
@@ -53,8 +54,8 @@ Test = TypeVar("Test", bound="Callable[..., None]")
 class Serve(Protocol):
     """The fixture `serve`: starts the `told` server, which makes the socket calls that a test tells it to make."""
 
-    def __call__(self, *, backlog: int = 5) -> Subject:
-        """A told server in LISTEN with this backlog."""
+    def __call__(self, *, backlog: int = 5, somaxconn: int | None = None) -> Subject:
+        """A told server in LISTEN with this backlog, in a namespace with this net.core.somaxconn if it is given."""
 
 
 def covers(*requirements: str) -> Callable[[Test], Test]:

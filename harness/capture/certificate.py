@@ -21,6 +21,7 @@ class Certificate:
     dropped: int
     unseen: tuple[str, ...] = ()
     differing: tuple[str, ...] = ()
+    why: str = ""  # of a marker or fence that was not seen as it should: what the lab said
 
     @property
     def holds(self) -> bool:
@@ -31,13 +32,15 @@ class Certificate:
     def faults(self) -> tuple[str, ...]:
         """What is missing, in words."""
         found = []
+        why = f" ({self.why})" if self.why else ""
         if not self.opened:
-            found.append("the opening marker was not seen")
+            found.append(f"the opening marker was not the first frame{why}")
         if not self.closed:
-            found.append("the closing fence was not seen")
+            found.append(f"the closing fence was not seen{why if self.opened else ''}")
         if self.dropped:
-            found.append(f"{self.dropped} frames were dropped for want of room")
-        return (*found, *self.unseen[:3], *self.differing[:3])
+            frames = "1 frame was" if self.dropped == 1 else f"{self.dropped} frames were"
+            found.append(f"{frames} dropped for want of room")
+        return (*found, *_first(self.unseen), *_first(self.differing))
 
     def __str__(self) -> str:
         if self.holds:
@@ -47,3 +50,8 @@ class Certificate:
     def as_record(self) -> dict[str, Any]:
         """The certificate as a JSON object."""
         return {"holds": self.holds, "frames": self.frames, "drops": self.dropped, "text": str(self)}
+
+
+def _first(lines: tuple[str, ...], shown: int = 3) -> tuple[str, ...]:
+    left_out = len(lines) - shown
+    return (*lines[:shown], f"and {left_out} more") if left_out > 0 else lines

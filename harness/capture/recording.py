@@ -20,6 +20,7 @@ from harness.capture.ring import SLOT, SLOTS, Tap
 from harness.verdict import Inconclusive
 from harness.wire.decode import decode
 from harness.wire.flow import Flow
+from harness.wire.segment import Truncated
 from harness.wire.step import Step
 
 if TYPE_CHECKING:
@@ -67,7 +68,9 @@ class Wire:
         packet = near.socket(socket.AF_PACKET, socket.SOCK_RAW)
         self.tap = Tap(packet, near.interface, slots=slots, slot=slot, loopback=near.loopback)
         self._talkers: list[Talker] = []
-        self._opened = self._fence() and not self.tap.frames
+        self._packets: list[Packet] = []  # what the first `_read` frames mean
+        self._read = 0
+        self._opening = self._fence() or (f"{len(self.tap.frames)} frames came before it" if self.tap.frames else "")
 
     def __enter__(self) -> Self:
         return self
@@ -84,17 +87,18 @@ class Wire:
         capture = self.capture()
         if not capture.certificate.holds:
             raise Inconclusive(f"the capture is {capture.certificate}")
-        return next(flow for flow, other in zip(capture.flows, self._talkers, strict=True) if other is talker)
+        return next(flow for flow in capture.flows if (flow.near, flow.far) == (talker.near, talker.far))
 
-    def wait_for(
-        self, talker: Talker, pattern: Pattern, *, count: int = 1, seconds: float = budget.RESPONSE
-    ) -> Step:
+    def so_far(self, talker: Talker) -> Flow:
+        """What was captured up to now, without a fence: to look whether something came, not that it did not."""
+        self.tap.collect()
+        return self._assemble(self._decoded(), talker)
+
+    def wait_for(self, talker: Talker, pattern: Pattern, *, count: int = 1, seconds: float = budget.RESPONSE) -> Step:
         """Wait until `count` steps match, and return the last of these; a claim that they come within `seconds`."""
         deadline = Deadline(seconds)
         while True:
-            self.tap.collect()
-            flow = self._assemble(decode(self.tap.frames), talker)
-            if len(found := flow.pick(pattern)) >= count:
+            if len(found := self.so_far(talker).pick(pattern)) >= count:
                 return found[count - 1]
             if deadline.over:
                 return self._missing(talker, pattern, count)
@@ -107,8 +111,8 @@ class Wire:
 
     def capture(self) -> Capture:
         """Everything up to now, closed by a fence."""
-        closed = self._fence()
-        packets = decode(self.tap.frames)
+        closing = self._fence()
+        packets = self._decoded()
         flows = tuple(self._assemble(packets, talker) for talker in self._talkers)
         counts = self.tap.counts()
         holes: list[str] = []
@@ -118,26 +122,42 @@ class Wire:
                 holes += unseen(flow)
                 differing += filter(None, [undelivered(flow, delivered)])
         certificate = Certificate(
-            self._opened, closed, len(self.tap.frames), counts.dropped, tuple(holes), tuple(differing)
+            opened=not self._opening,
+            closed=not closing,
+            frames=len(self.tap.frames),
+            dropped=counts.dropped,
+            unseen=tuple(holes),
+            differing=tuple(differing),
+            why=self._opening or closing,
         )
         return Capture(tuple(self.tap.frames), flows, certificate, self.tap.interface, counts.passed, counts.dropped)
+
+    def _decoded(self) -> list[Packet]:
+        new = self.tap.frames[self._read :]
+        if any(isinstance(packet, Truncated) for packet in self._packets):
+            self._packets, new = [], self.tap.frames  # a fragment may have been waiting for these
+        self._packets += decode(new)
+        self._read = len(self.tap.frames)
+        return self._packets
 
     def _assemble(self, packets: list[Packet], talker: Talker) -> Flow:
         return Flow.assemble(packets, near=talker.near, far=talker.far, protocol=talker.transport)
 
-    def _fence(self) -> bool:
+    def _fence(self) -> str:
+        """Send the markers round and wait until the tap has seen them come back; why it did not, empty when it did."""
+        self.tap.collect()  # a ring that is full has no room for the markers
         nonce = next(_nonces)
         try:
             missing = set(self._near.fence(nonce))
-        except (OSError, RuntimeError):
-            return False
+        except (OSError, RuntimeError) as error:
+            return str(error)
         deadline = Deadline(_MARKERS_BACK)
         while True:
             self.tap.collect()
             missing -= {marker.processor for marker in self.tap.markers if marker.nonce == nonce and marker.back}
             if not missing:
                 self.tap.markers.clear()
-                return True
+                return ""
             if deadline.over:
-                return False
+                return f"the markers of processors {sorted(missing)} did not come back within {deadline}"
             self.tap.wait(deadline.left)

@@ -13,10 +13,13 @@ Only what to do with a frame is decided here. The relay does it (see `harness.la
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from harness import budget
+from harness.verdict import Inconclusive
 from harness.wire.match import mismatches
 
 if TYPE_CHECKING:
@@ -41,6 +44,7 @@ class Fault:
     fate: Fate
     times: int | None = None  # how often it may act at most, None: as often as it matches
     hits: int = 0
+    _acted: threading.Condition = field(default_factory=threading.Condition)
 
     def __str__(self) -> str:
         often = "" if self.times is None else f", {self.times} times at most"
@@ -50,8 +54,18 @@ class Fault:
         """What becomes of the frame of this step; None if the rule does not speak of it. Counts a hit."""
         if self.hits == self.times or mismatches(self.pattern, step):
             return None
-        self.hits += 1
+        with self._acted:
+            self.hits += 1
+            self._acted.notify_all()
         return self.fate
+
+    def wait(self, at_least: int | None = None, seconds: float = budget.RESPONSE) -> None:
+        """Wait until the rule has acted `at_least` so often (as often as it may, if not said); Inconclusive if it has not."""
+        wanted = at_least or self.times or 1
+        with self._acted:
+            if not self._acted.wait_for(lambda: self.hits >= wanted, seconds):
+                acted = f"acted {self.hits} of {wanted} times" if self.hits else "never acted"
+                raise Inconclusive(f"the fault {acted} within {seconds:g} s: {self}")
 
 
 def decide(faults: list[Fault], step: Step) -> Fate:

@@ -1,11 +1,12 @@
 """The link: two network namespaces, the veth pair that joins them, and a wire that is silent but for the test.
 
-Four properties make a capture of this link evidence, and each has its line below:
+Four properties make a capture of this link evidence:
 offloads are off, so a captured segment has the size and the checksum that it has on a wire;
 neighbours are fixed and address resolution is off, so no frame is there that the test did not cause (no ARP, neighbour
 discovery, router solicitation or multicast report: an interface without ARP joins no solicited-node group);
 duplicate address detection is off, so IPv6 works at once;
-congestion control is reno, whatever the host prefers, so timing is the same everywhere.
+congestion control is reno and buffers grow to 1 MiB, whatever the host prefers: what is in flight is the same
+everywhere, and never more than the ring of the tap holds.
 
 A subject that binds the loopback address is reached over the same link: 127.0.0.0/8 is routed to the far end, which
 takes it in (route_localnet). The near end keeps its own loopback down, or the kernel would refuse the answers as its
@@ -15,6 +16,8 @@ own. The loser was to capture on the loopback of the far namespace: no real chec
 from __future__ import annotations
 
 import array
+import contextlib
+import errno
 import fcntl
 import os
 import socket
@@ -27,6 +30,8 @@ from pyroute2 import IPRoute
 from harness.lab import kernel
 
 MTU = 1500  # octets of an IP packet
+LARGEST_BUFFER = 1 << 20  # octets that the kernel may give a connection to send or to receive, for itself to choose
+_LOOPBACK = 1  # the index of every namespace's loopback interface
 _PERMANENT = 0x80  # NUD_PERMANENT: a neighbour that is never asked for
 _NODAD = 0x02  # IFA_F_NODAD
 _SIOCETHTOOL = 0x8946
@@ -61,6 +66,8 @@ _SYSCTLS = {
     "net/ipv4/conf/default/rp_filter": "0",
     "net/ipv4/ip_unprivileged_port_start": "0",  # a subject may bind port 7
     "net/ipv4/tcp_congestion_control": "reno",
+    "net/ipv4/tcp_rmem": f"4096 131072 {LARGEST_BUFFER}",
+    "net/ipv4/tcp_wmem": f"4096 16384 {LARGEST_BUFFER}",
 }
 
 
@@ -81,28 +88,31 @@ class Wiring:
             raise
 
     def _join(self) -> None:
-        kernel.setns(self.near)
-        with IPRoute() as near:
+        with contextlib.ExitStack() as stack:
+            near, far = (stack.enter_context(_netlink(namespace)) for namespace in (self.near, self.far))
             if self.middle < 0:
                 near.link("add", kind="veth", **_named(NEAR), peer={**_named(FAR), "net_ns_fd": self.far})
             else:
+                middle = stack.enter_context(_netlink(self.middle))
                 near.link("add", kind="veth", **_named(NEAR), peer={"ifname": "mid0", "net_ns_fd": self.middle})
-            _bring_up(near, NEAR, toward=FAR)
-            route = near.link_lookup(ifname=NEAR.name)[0]
-            near.route("add", dst="127.0.0.0/8", gateway=FAR.v4[0], oif=route, prefsrc=NEAR.v4[0])
-            offloads_off(NEAR.name)
-        if self.middle >= 0:
-            kernel.setns(self.middle)
-            with IPRoute() as middle:
                 middle.link("add", kind="veth", ifname="mid1", peer={**_named(FAR), "net_ns_fd": self.far})
-                for name in ("mid0", "mid1"):
-                    middle.link("set", index=middle.link_lookup(ifname=name)[0], state="up", arp=False)
+                between = [_bring_up(middle, name) for name in ("mid0", "mid1")]
+            near_end = _bring_up(near, NEAR.name)
+            far_end = _bring_up(far, FAR.name)
+            far.link("set", index=_LOOPBACK, state="up")
+            _address(near, near_end, NEAR, toward=FAR)
+            _address(far, far_end, FAR, toward=NEAR)
+            near.route("add", dst="127.0.0.0/8", gateway=FAR.v4[0], oif=near_end, prefsrc=NEAR.v4[0])
+            _see_carrier(near, near_end)
+            _see_carrier(far, far_end)
+            if self.middle >= 0:
+                for end in between:
+                    _see_carrier(middle, end)
+        for namespace, names in ((self.near, [NEAR.name]), (self.middle, ["mid0", "mid1"]), (self.far, [FAR.name])):
+            if namespace >= 0:
+                kernel.setns(namespace)
+                for name in names:
                     offloads_off(name)
-        kernel.setns(self.far)
-        with IPRoute() as far:
-            far.link("set", index=1, state="up")
-            _bring_up(far, FAR, toward=NEAR)
-            offloads_off(FAR.name)
 
     def close(self) -> None:
         """Let the namespaces go; the kernel takes interfaces and sockets with them."""
@@ -129,9 +139,18 @@ def _named(end: End) -> dict[str, object]:
     return {"ifname": end.name, "address": end.mac}
 
 
-def _bring_up(ip: IPRoute, end: End, *, toward: End) -> None:
-    index = ip.link_lookup(ifname=end.name)[0]
+def _netlink(namespace: int) -> IPRoute:
+    kernel.setns(namespace)
+    return IPRoute()
+
+
+def _bring_up(ip: IPRoute, name: str) -> int:
+    index: int = ip.link_lookup(ifname=name)[0]
     ip.link("set", index=index, state="up", arp=False, mtu=MTU)
+    return index
+
+
+def _address(ip: IPRoute, index: int, end: End, *, toward: End) -> None:
     for address in end.v4:
         ip.addr("add", index=index, address=address, prefixlen=24)
     for address in end.v6:
@@ -142,6 +161,14 @@ def _bring_up(ip: IPRoute, end: End, *, toward: End) -> None:
     for address in neighbours:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         ip.neigh("add", dst=address, lladdr=toward.mac, ifindex=index, state=_PERMANENT, family=family)
+
+
+def _see_carrier(ip: IPRoute, index: int) -> None:
+    # An end that was up before its peer gets its carrier later, from a work queue, and drops what is sent until then.
+    # Asked about one link, the kernel first does what the queue holds for it.
+    state = ip.link("get", index=index)[0].get_attr("IFLA_OPERSTATE")
+    if state != "UP":
+        raise OSError(errno.ENETDOWN, f"an end of the link has no carrier: its state is {state}")
 
 
 def offloads_off(name: str) -> None:

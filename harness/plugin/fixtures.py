@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from harness.lab.near import Near
     from harness.subject.inventory import Program
     from harness.subject.patience import Watched
+    from harness.suite import Serve
 
 Judged: TypeAlias = Subject | External
 
@@ -61,13 +61,6 @@ class Uncaptured:
         """Nothing is held."""
 
 
-class Serving(Protocol):
-    """The fixture `serve`."""
-
-    def __call__(self, *, backlog: int = 5) -> Subject:
-        """A told server in LISTEN."""
-
-
 @pytest.fixture(scope="session")
 def lab_process() -> Iterator[Lab | str]:
     """The lab process of this worker, or why there is none."""
@@ -93,10 +86,13 @@ def lab(lab_process: Lab | str, request: pytest.FixtureRequest) -> Iterator[Lab]
         raise NotApplicable(lab_process)
     relayed = "link" in request.fixturenames
     built = lab_process.ask("build", relayed=relayed)
-    with Relay(*(socket.socket(fileno=end) for end in built.descriptors)) if relayed else nullcontext() as relay:
-        if relay is not None:
-            request.node.stash[relay_key] = relay
+    if not relayed:
         yield lab_process
+    else:
+        near, far = (socket.socket(fileno=end) for end in built.descriptors)
+        with Relay(near, far, lambda: lab_process.ask("fence", nonce=0)) as relay:
+            request.node.stash[relay_key] = relay
+            yield lab_process
     lab_process.ask("clear")
 
 
@@ -178,11 +174,13 @@ def subject(
 
 
 @pytest.fixture
-def serve(lab: Lab, family: str, _recorded: Wire | None, request: pytest.FixtureRequest) -> Iterator[Serving]:
+def serve(lab: Lab, family: str, _recorded: Wire | None, request: pytest.FixtureRequest) -> Iterator[Serve]:
     """Starts the told server, through which a test judges the kernel's TCP."""
     started: list[Subject] = []
 
-    def serve(*, backlog: int = 5) -> Subject:
+    def serve(*, backlog: int = 5, somaxconn: int | None = None) -> Subject:
+        if somaxconn is not None:
+            lab.ask("sysctl", side="far", name="net/core/somaxconn", value=str(somaxconn))
         told = start(lab, told_server(), family, dict(os.environ), arguments=(str(backlog),))
         started.append(told)
         request.node.stash[subject_key] = told

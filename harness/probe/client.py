@@ -21,6 +21,8 @@ from harness.verdict import Mismatch
 from harness.wire.segment import Endpoint
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from harness.subject.patience import Patience
 
 _CHUNK = 1 << 18  # octets per recv() or send()
@@ -32,11 +34,11 @@ class Client:
 
     transport = "tcp"
 
-    def __init__(self, connection: socket.socket, patience: Patience) -> None:
+    def __init__(self, connection: socket.socket, near: Endpoint, far: Endpoint, patience: Patience) -> None:
         """Take over a connected, non-blocking socket."""
         self.socket = connection
-        self.near = _endpoint(connection.getsockname())
-        self.far = _endpoint(connection.getpeername())
+        self.near = near
+        self.far = far
         self.sent = 0  # octets that our kernel took
         self.received = 0  # octets that our kernel gave
         self.checksum = zlib.crc32(b"")  # of what was received
@@ -73,17 +75,30 @@ class Client:
                     actual = f"took {len(octets) - len(view)} octets, then none: {waited.reason}"
                     raise Mismatch(f"the subject takes {len(octets)} octets", actual)
 
-    def fill(self, octets: bytes) -> int:
-        """Send until send() takes no more, without waiting: how many octets that were."""
+    def fill(self, octets: bytes, *, until: Callable[[], bool] = lambda: True) -> int:
+        """Send without reading until send() takes no more and `until()` holds: how many octets that were."""
         view = memoryview(octets)
-        while view and (taken := self.send_some(view[:_CHUNK])):
+        while view:
+            taken = self.send_some(view[:_CHUNK])
             view = view[taken:]
+            if not taken:
+                if until():
+                    break
+                self._patience.until(lambda seconds: self._poll(select.POLLOUT, seconds) or until())
         return len(octets) - len(view)
+
+    def send_urgent(self, octet: bytes) -> None:
+        """Send one octet as urgent data (RFC 9293 3.8.5)."""
+        self.sent += self.socket.send(octet, socket.MSG_OOB)
 
     def half_close(self) -> None:
         """Close our direction (FIN); the other stays open."""
         with contextlib.suppress(OSError):  # the subject may have reset the connection: the claims tell that better
             self.socket.shutdown(socket.SHUT_WR)
+
+    def widen(self, octets: int = 1 << 20) -> None:
+        """Give our kernel more room for what arrives, so that our window can open further."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, octets)
 
     def close(self) -> None:
         """Close the socket."""
@@ -133,9 +148,9 @@ class Client:
         """Claim that exactly these octets come next."""
         self._same(octets, self.read(len(octets)))
 
-    def expect_back(self, octets: bytes, *, chunk: int = _CHUNK, half_close: bool = False) -> None:
-        """Claim that what we send comes back unchanged and in order."""
-        self._same(octets, self.exchange(octets, len(octets), chunk=chunk, half_close=half_close))
+    def expect_back(self, octets: bytes, *, already: int = 0, chunk: int = _CHUNK, half_close: bool = False) -> None:
+        """Claim that what we send comes back unchanged and in order; so many octets of it are `already` sent."""
+        self._same(octets, self.exchange(octets[already:], len(octets), chunk=chunk, half_close=half_close))
 
     def expect_end(self, ending: Ending = Ending.EOF) -> None:
         """Claim that the connection ends now, in this way, without a further octet."""
@@ -187,6 +202,7 @@ class Client:
         return waited.came
 
     def _offer(self, octets: bytes | memoryview) -> int | None:
+        self._patience.meanwhile()
         try:
             taken = self.socket.send(octets)
         except BlockingIOError:
@@ -224,8 +240,3 @@ class Client:
         poll = select.poll()
         poll.register(self.socket, events)
         return bool(poll.poll(seconds * 1000))
-
-
-def _endpoint(address: tuple[object, ...]) -> Endpoint:
-    host, port = address[:2]
-    return Endpoint(str(host), int(str(port)))

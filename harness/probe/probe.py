@@ -8,19 +8,18 @@ import select
 import socket
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
+from harness.analysis.accounting import Delivered
 from harness.lab.link import NEAR
 from harness.probe.client import Client
 from harness.probe.datagram import DatagramClient
 from harness.subject.patience import Patience, Watched
 from harness.verdict import Mismatch
+from harness.wire.segment import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.lab.near import Near
-    from harness.wire.segment import Endpoint
-
-Kind = TypeVar("Kind", Client, DatagramClient)
 
 
 class Reached(Watched, Protocol):
@@ -30,24 +29,79 @@ class Reached(Watched, Protocol):
     address: Endpoint
 
 
+class Attempt:
+    """A connection that we have begun, and that may never come to be."""
+
+    transport = "tcp"
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        far: Endpoint,
+        patience: Patience,
+        met: Callable[[Attempt | Client | DatagramClient], None],
+    ) -> None:
+        """Send the SYN on a non-blocking socket."""
+        self._socket = connection
+        self._patience = patience
+        self.far = far
+        self._error = connection.connect_ex(far)
+        address = connection.getsockname()
+        self.near = Endpoint(address[0], address[1])
+        self._client: Client | None = None
+        met(self)
+
+    def delivered(self) -> Delivered:
+        """What the socket gave so far."""
+        return self._client.delivered() if self._client else Delivered(self.near, self.far, 0, 0)
+
+    @property
+    def decided(self) -> bool:
+        """Whether the handshake is over for our kernel, with a connection or without."""
+        return _writable(self._socket, 0.0)
+
+    def outcome(self) -> Client | str:
+        """The connected client, or in words why there is none, when the subject had its time."""
+        error = self._error
+        if error == errno.EINPROGRESS:
+            waited = self._patience.until(lambda seconds: _writable(self._socket, seconds))
+            if not waited.came:
+                return f"no answer to our SYN: {waited.reason}"
+            error = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error in {errno.ECONNREFUSED, errno.ECONNRESET}:
+            return "refused (RST)"
+        if error:
+            raise OSError(error, f"connect to {self.far}")
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._client = Client(self._socket, self.near, self.far, self._patience)
+        return self._client
+
+    def close(self) -> None:
+        """Give the connection up."""
+        self._socket.close()
+
+
 class Probe:
     """Our active end in one test. A context manager: leaving it closes every client."""
 
     def __init__(
-        self, near: Near, patience: Callable[[Watched], Patience], met: Callable[[Client | DatagramClient], None]
+        self,
+        near: Near,
+        patience: Callable[[Watched], Patience],
+        met: Callable[[Attempt | Client | DatagramClient], None],
     ) -> None:
         """Make clients on the side `near`; `met` hears of each client, so that its flow can be found."""
         self._near = near
         self._patience = patience
         self._met = met
-        self._clients: list[Client | DatagramClient] = []
+        self._opened: list[Attempt | DatagramClient] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for client in self._clients:
-            client.close()
+        for opened in self._opened:
+            opened.close()
 
     def connect(
         self, subject: Reached, *, receive_buffer: int | None = None, segment_size: int | None = None
@@ -65,38 +119,20 @@ class Probe:
         self, subject: Reached, *, receive_buffer: int | None = None, segment_size: int | None = None
     ) -> Client | str:
         """A connected client, or in words why there is none: "refused (RST)", or no answer."""
+        return self.begin_connect(subject, receive_buffer=receive_buffer, segment_size=segment_size).outcome()
+
+    def begin_connect(
+        self, subject: Reached, *, receive_buffer: int | None = None, segment_size: int | None = None
+    ) -> Attempt:
+        """A connection whose SYN is sent; what comes of it is for the test to ask."""
         connection = self._socket(subject, socket.SOCK_STREAM)
         if receive_buffer is not None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         if segment_size is not None:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment_size)
-        patience = self._patience(subject)
-        error = connection.connect_ex(subject.address)
-        if error == errno.EINPROGRESS:
-            waited = patience.until(lambda seconds: _writable(connection, seconds))
-            if not waited.came:
-                connection.close()
-                return f"no answer to our SYN: {waited.reason}"
-            error = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if error in {errno.ECONNREFUSED, errno.ECONNRESET}:
-            connection.close()
-            return "refused (RST)"
-        if error:
-            connection.close()
-            raise OSError(error, f"connect to {subject.address}")
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
-            client = Client(connection, patience)
-        except OSError:  # accepted and reset before we could ask for the name
-            connection.close()
-            return "accepted, then reset (RST) at once"
-        return self._keep(client)
-
-    def begin_connect(self, subject: Reached) -> socket.socket:
-        """A non-blocking socket whose handshake has begun, for tests of what a full queue does to it."""
-        connection = self._socket(subject, socket.SOCK_STREAM)
-        connection.connect_ex(subject.address)
-        return connection
+        attempt = Attempt(connection, subject.address, self._patience(subject), self._met)
+        self._opened.append(attempt)
+        return attempt
 
     def datagrams(self, subject: Reached, to: Endpoint | None = None) -> DatagramClient:
         """A UDP client with a port of its own that asks the subject, at `to` if it has several addresses."""
@@ -107,12 +143,17 @@ class Probe:
             bound.bind((near, 0))
         if bound.getsockname()[1] == 0:
             bound.bind(("127.0.0.1" if subject.family == "v4" else "::1", 0))
-        return self._keep(DatagramClient(bound, to or subject.address, self._patience(subject)))
-
-    def _keep(self, client: Kind) -> Kind:
-        self._clients.append(client)
+        client = DatagramClient(bound, to or subject.address, self._patience(subject))
+        self._opened.append(client)
         self._met(client)
         return client
+
+    def expect_soon(self, subject: Reached, expected: str, complaint: Callable[[], str]) -> None:
+        """Claim that `complaint()`, which says what is still wrong, soon has nothing to say."""
+        patience = self._patience(subject)
+        waited = patience.until(lambda seconds: not complaint() or (bool(select.select([], [], [], seconds)[0])))
+        if not waited.came:
+            raise Mismatch(expected, f"{complaint()}; {waited.reason}")
 
     def _socket(self, subject: Reached, kind: int) -> socket.socket:
         family = socket.AF_INET if subject.family == "v4" else socket.AF_INET6

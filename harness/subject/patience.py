@@ -2,8 +2,9 @@
 
 A fixed number of seconds is wrong twice: too short on a loaded machine, too long when the subject sits there and has
 forgotten us. So we look. A subject is *idle* when no thread of it runs or wants to, it used no processor time since the
-last look, and no kernel holds octets still to be delivered. A starved subject is not idle: its threads want to run. When
-it has been idle for `IDLE` seconds nothing will come any more; while it is not, the budget is `RESPONSE`.
+last look, and no kernel has delivered anything meanwhile. A starved subject is not idle: its threads want to run. When it
+has been idle for `IDLE` seconds nothing will come any more (for `STUCK` seconds while octets wait for a window to open);
+while it is not, the budget is `RESPONSE`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from harness.subject.process import Look
 
 IDLE = 2.0  # seconds: longer than the pauses that programs make on purpose (tutorials like sleep(1))
+STUCK = 4.0  # seconds: octets that wait to be delivered may wait for a retransmission, whose timer grows from 0.2 s
+_TURN = 0.005  # seconds between two turns at what is done meanwhile: the ring must not run full
 _GLANCE = 0.05  # seconds between two looks
 _ENDED = 0.2  # seconds for what an ended subject has sent to arrive
 
@@ -57,21 +60,26 @@ class Patience:
             return Waited(True)
         deadline = Deadline(self._seconds)
         idle: Stopwatch | None = None
+        glance = Deadline(_GLANCE)
         before = None
-        while not came(deadline.slice(_GLANCE)):
+        while not came(deadline.slice(_TURN)):
             self.meanwhile()
             if deadline.over:
-                return self._last_look(came, f"it was still busy after {deadline}" if before else f"after {deadline}")
+                busy = "the subject was still busy" if before else "nothing came"
+                return self._last_look(came, f"{busy} after {deadline}")
+            if not glance.over:
+                continue
+            glance = Deadline(_GLANCE)
             look = self._subject.look()
             if look is None:
                 continue
             if look.ended and not look.running:
-                return self._last_look(came, "it had ended", _ENDED)
-            still = before is not None and look.ticks == before.ticks and not look.running and not look.unsent
+                return self._last_look(came, "the subject had ended", _ENDED)
+            still = before is not None and look.still_since(before)
             idle = (idle or Stopwatch()) if still else None
             before = look
-            if idle is not None and idle.seconds >= IDLE:
-                return self._last_look(came, f"it was idle for {idle.seconds:.1f} s, with nothing left to deliver")
+            if idle is not None and idle.seconds >= (STUCK if look.unsent else IDLE):
+                return self._last_look(came, f"the subject was idle for {idle.seconds:.1f} s")
         return Waited(True)
 
     def _last_look(self, came: Callable[[float], bool], reason: str, seconds: float = 0.0) -> Waited:

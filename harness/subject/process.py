@@ -66,6 +66,10 @@ class Look:
     unsent: int  # octets that either kernel still has to deliver
     ended: bool
 
+    def still_since(self, before: Look) -> bool:
+        """Whether nothing has moved since the look before."""
+        return not self.running and (self.ticks, self.unsent) == (before.ticks, before.unsent)
+
 
 class Subject:
     """A managed subject, ready to be judged."""
@@ -138,6 +142,10 @@ class Subject:
         if number not in {signal.SIGSTOP, signal.SIGCONT}:
             self.may_end = True
         self._lab.ask("signal", pid=self.pid, number=int(number))
+
+    def sysctl(self, name: str, value: str) -> None:
+        """Set a network setting of its namespace, such as net/ipv4/tcp_abort_on_overflow."""
+        self._lab.ask("sysctl", side="far", name=name, value=value)
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:

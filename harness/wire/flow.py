@@ -6,24 +6,23 @@ loopback the tap sees everything come in.
 Sequence numbers are relative: the SYN is 0, the first octet of the stream 1. Of an end whose SYN was not captured the
 first number seen counts as 1, its own or the one that the other end acknowledges, and a remark says so.
 
-A pair of ports may be used again in one capture. A SYN with another initial number begins a new connection if the one
-before was over: reset, or closed from both ends, or never answered. `Flow.assemble` returns the newest connection,
-`Flow.assemble_all` every one. A strange SYN into a living connection stays in it: it is an attack to be judged there.
+Where a pair of ports was used again in one capture (see `connections`), `Flow.assemble` returns the newest connection
+and `Flow.assemble_all` every one.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Final, TypeAlias, overload
 
 from harness.wire import expect as claims
+from harness.wire.connections import connections
 from harness.wire.listing import listing
 from harness.wire.match import pick
 from harness.wire.reassembly import distinct, join
 from harness.wire.segment import (
     ACK,
-    FIN,
     MAX_WINDOW_SCALE,
     RST,
     SYN,
@@ -43,8 +42,9 @@ if TYPE_CHECKING:
 
     from harness.wire.pattern import Pattern, Sender
 
-Protocol: TypeAlias = Literal["tcp", "udp"]
-FlowKey: TypeAlias = tuple[str, frozenset[Endpoint]]
+FlowKey: TypeAlias = tuple[str, frozenset[Endpoint]]  # protocol and both ends
+
+PROTOCOLS: Final = ("tcp", "udp")
 
 LARGEST_WINDOW = 1 << 30  # RFC 7323 2.3: a number further away than this is not the stream's next
 
@@ -55,26 +55,26 @@ class Flow:
 
     near: Endpoint  # the probe's end
     far: Endpoint
-    protocol: Protocol
+    protocol: str  # tcp or udp
     steps: tuple[Step, ...]
     unreadable: tuple[Truncated | Malformed, ...] = ()  # of these ends, but not to be read: evidence is missing
     remarks: tuple[str, ...] = ()  # what a reader must know of the numbers
 
     @classmethod
-    def assemble(cls, packets: Iterable[Packet], near: Endpoint, far: Endpoint, protocol: Protocol) -> Flow:
+    def assemble(cls, packets: Iterable[Packet], near: Endpoint, far: Endpoint, protocol: str) -> Flow:
         """The newest connection between these ends, or all their datagrams; empty if there was nothing."""
         return cls.assemble_all(packets, near, far, protocol)[-1]
 
     @classmethod
-    def assemble_all(
-        cls, packets: Iterable[Packet], near: Endpoint, far: Endpoint, protocol: Protocol
-    ) -> tuple[Flow, ...]:
+    def assemble_all(cls, packets: Iterable[Packet], near: Endpoint, far: Endpoint, protocol: str) -> tuple[Flow, ...]:
         """Each connection between these ends, oldest first; of datagrams there is one flow only."""
+        if protocol not in PROTOCOLS:
+            raise ValueError(f"a flow is of {' or '.join(PROTOCOLS)}, not of {protocol!r}")
         key = (protocol, frozenset((near, far)))
         own = [packet for packet in packets if key_of(packet) in (key, ("", key[1]))]
         if protocol == "udp":
             return (_flow_of_datagrams(own, near, far),)
-        return tuple(_flow_of_segments(connection, near, far) for connection in _connections(own))
+        return tuple(_flow_of_segments(connection, near, far) for connection in connections(own))
 
     # --- claims
 
@@ -190,56 +190,7 @@ def _split(packets: Iterable[Packet]) -> tuple[list[FlowPacket], tuple[Truncated
     return readable, tuple(unreadable)
 
 
-# --- connections
-
-
-class _Ends:
-    """How far a connection has come, as much as it takes to say whether it is over."""
-
-    def __init__(self) -> None:
-        self.initial: dict[Endpoint, int] = {}
-        self.next: dict[Endpoint, int] = {}  # the number behind the last segment of each end
-        self.acked: dict[Endpoint, int] = {}  # what each end has acknowledged last
-        self.finished: set[Endpoint] = set()
-        self.reset = False
-
-    def begins_anew(self, segment: Segment) -> bool:
-        """Whether this is a SYN that opens another connection."""
-        if segment.flags & (SYN | ACK) != SYN or self.initial.get(segment.source) == segment.seq:
-            return False
-        unanswered = set(self.next) == {segment.source}
-        return self.reset or len(self.finished) == 2 or unanswered
-
-    def follow(self, segment: Segment) -> None:
-        """Take note of one segment."""
-        flags, end = segment.flags, segment.source
-        if flags & SYN:
-            self.initial.setdefault(end, segment.seq)
-        if flags & FIN:
-            self.finished.add(end)
-        if flags & RST:
-            # Only at the number that is awaited, or where its sender stands, is a reset believed (RFC 5961 3.2).
-            believed = (self.acked.get(segment.destination), self.next.get(end))
-            if segment.seq in believed or end not in self.next:
-                self.reset = True
-        length = len(segment.data) + bool(flags & SYN) + bool(flags & FIN)
-        self.next[end] = advance(segment.seq, length)
-        if flags & ACK:
-            self.acked[end] = segment.ack
-
-
-def _connections(packets: list[Packet]) -> list[list[Packet]]:
-    """The packets of one pair of ports, cut where a new connection begins; at least one list."""
-    connections: list[list[Packet]] = [[]]
-    ends = _Ends()
-    for packet in packets:
-        if isinstance(packet, Segment):
-            if ends.begins_anew(packet):
-                connections.append([])
-                ends = _Ends()
-            ends.follow(packet)
-        connections[-1].append(packet)
-    return connections
+# --- segments
 
 
 class _Numbers:

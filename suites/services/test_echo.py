@@ -1,28 +1,275 @@
-"""The contract of an echo server over TCP (RFC 862): what goes in comes out, until the client has closed."""
+"""The contract of an echo server over TCP (RFC 862): what goes in comes out, until the client has closed.
+
+Each check takes the subject and a probe; any server that speaks the profile gets them all. A server that serves one
+client at a time is a correct one: only checks that a SHOULD governs ask for more.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.suite import KiB, covers, octets
+import pytest
+
+from harness.suite import Ending, KiB, MiB, covers, got, octets, sent
 
 if TYPE_CHECKING:
-    from harness.suite import Probe, Subject
+    from harness.suite import Link, Probe, Subject, Wire
 
 PROFILES = ("echo",)
 
+TEXTS = {
+    "every_value": bytes(range(256)) * 8,
+    "nul": b"\0" * 300 + b"between" + b"\0",
+    "line_ends": b"\r\n\n\r\r\n" * 50 + b"no end of line",
+    "broken_utf8": b"\xff\xfe\x80\xc3(\xed\xa0\x80\xf5" * 40,
+    "korean": "다람쥐 헌 쳇바퀴에 타고파 ".encode() * 30 + "끝".encode()[:2],
+}
 
-@covers("rfc862:tcp/octets-unchanged")
-def check_every_octet_value_comes_back(subject: Subject, probe: Probe) -> None:
-    """All 256 octet values, in runs and mixed, come back unchanged and in order."""
+
+@covers("rfc862:tcp/returns-every-octet")
+def check_returns_what_it_gets(subject: Subject, probe: Probe) -> None:
+    """The control: a short text comes back, and the server closes when the client has."""
     client = probe.connect(subject)
 
-    client.expect_back(bytes(range(256)) * 4 + b"\0" * 300 + octets(4 * KiB))
+    client.expect_back(b"hello", half_close=True)
+    client.expect_end(Ending.EOF)
+
+
+@covers("rfc862:tcp/octets-unchanged")
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
+def check_octets_come_back_unchanged(subject: Subject, probe: Probe, text: bytes) -> None:
+    """Octets are octets: NUL, line ends and what is no UTF-8 come back as they went."""
+    client = probe.connect(subject)
+
+    client.expect_back(text, half_close=True)
+    client.expect_end(Ending.EOF)
+
+
+@covers("rfc862:tcp/returns-every-octet", "rfc862:tcp/large-transfer-flows")
+@pytest.mark.parametrize("size", [1, 1024, 1025, 4096, 65_536, 65_537, MiB + 1])
+def check_every_size_comes_back_whole(subject: Subject, probe: Probe, size: int) -> None:
+    """One octet or a million: all come back, in order, while the client sends and reads at once."""
+    client = probe.connect(subject)
+
+    client.expect_back(octets(size), half_close=True)
+    client.expect_end(Ending.EOF)
+
+
+@covers("rfc862:tcp/chunking-does-not-matter")
+@pytest.mark.parametrize("chunk", [1, 7, 1000, 1461])
+def check_chunks_do_not_matter(subject: Subject, probe: Probe, chunk: int) -> None:
+    """The same octets sent in pieces of any size make the same stream."""
+    client = probe.connect(subject)
+
+    client.expect_back(octets(600 * min(chunk, 10)), chunk=chunk, half_close=True)
+    client.expect_end(Ending.EOF)
+
+
+@covers("rfc862:tcp/waits-for-nothing")
+def check_answers_without_waiting_for_more(subject: Subject, probe: Probe) -> None:
+    """A single octet is answered though no line end, no second octet and no end of stream follows."""
+    client = probe.connect(subject)
+
+    for octet in b"no newline":
+        client.expect_back(bytes([octet]))
+
+
+@covers("rfc862:tcp/adds-nothing")
+def check_adds_nothing(subject: Subject, probe: Probe) -> None:
+    """The first octet that comes is the first one that was sent, and behind the last comes the end."""
+    client = probe.connect(subject)
+
+    client.expect_back(b"x")
+    client.half_close()
+    client.expect_end(Ending.EOF)
+
+
+@covers("rfc862:tcp/lasts-until-client-closes")
+def check_lasts_until_the_client_closes(subject: Subject, probe: Probe) -> None:
+    """One connection carries exchange after exchange; only the client ends it."""
+    client = probe.connect(subject)
+
+    for number in range(100):
+        client.expect_back(f"exchange {number}".encode())
+
+
+@covers("rfc862:tcp/empty-session")
+def check_empty_session_is_closed(subject: Subject, probe: Probe) -> None:
+    """A client that sends nothing and closes its direction gets no octet and the end of the stream."""
+    client = probe.connect(subject)
+
+    client.half_close()
+
+    client.expect_end(Ending.EOF)
 
 
 @covers("rfc862:tcp/closes-after-client-fin")
-def check_closes_after_the_client(subject: Subject, probe: Probe) -> None:
-    """X."""
+def check_ends_with_fin_after_all_that_it_owes(subject: Subject, probe: Probe, wire: Wire) -> None:
+    """After the client's FIN the server still sends what it owes, then its own FIN; it resets nothing."""
     client = probe.connect(subject)
-    client.expect_back(b"before the end", half_close=True)
-    client.expect_end()
+
+    client.expect_back(octets(256 * KiB), half_close=True)
+    client.expect_end(Ending.EOF)
+
+    flow = wire.flow(client)
+    flow.expect(sent.FIN, got.FIN)
+    flow.expect_no(got.RST)
+
+
+@covers("rfc862:tcp/closes-after-client-fin")
+def check_fin_right_behind_the_text_loses_nothing(subject: Subject, probe: Probe) -> None:
+    """Text and FIN that wait together when the server looks are both seen: the text comes back, then the end."""
+    client = probe.connect(subject)
+    client.expect_back(b"first")
+
+    with subject.paused():
+        client.send_all(b"last words")
+        client.half_close()
+
+    client.expect(b"last words")
+    client.expect_end(Ending.EOF)
+
+
+@covers("rfc862:tcp/order-restored")
+def check_segments_out_of_order_come_back_in_order(subject: Subject, probe: Probe, wire: Wire, link: Link) -> None:
+    """Segments that overtook each other on the link come back in the order of the stream."""
+    client = probe.connect(subject)
+    client.expect_back(b"first ")
+    acks = len(wire.flow(client).pick(got.bare_ack()))
+
+    with link.hold(sent.data(), times=1):
+        client.send_all(b"second ")
+        client.send_all(b"third")
+        wire.wait_for(client, got.bare_ack(), count=acks + 1)  # the third is there, and the second still missing
+
+    client.expect(b"second third")
+
+
+@covers("rfc862:tcp/octets-unchanged", "rfc862:tcp/adds-nothing")
+def check_clients_get_their_own_octets(subject: Subject, probe: Probe) -> None:
+    """Two clients that send at the same time each get what they sent, be it one after the other."""
+    one, two = probe.connect(subject), probe.connect(subject)
+    one_says, two_says = octets(20 * KiB, seed=1), octets(20 * KiB, seed=2)
+
+    two.send_all(two_says[: 10 * KiB])
+    one.expect_back(one_says, half_close=True)
+    one.expect_end(Ending.EOF)
+    two.send_all(two_says[10 * KiB :])
+    two.half_close()
+
+    two.expect(two_says)
+    two.expect_end(Ending.EOF)
+
+
+@covers("rfc862:tcp/clients-independent")
+def check_clients_are_served_at_the_same_time(subject: Subject, probe: Probe) -> None:
+    """Five clients in turn, each with exchange after exchange: none has to wait for another to leave."""
+    clients = [probe.connect(subject) for _ in range(5)]
+
+    for number in range(3):
+        for name, client in enumerate(clients):
+            client.expect_back(f"client {name} says {number}".encode())
+
+
+@covers("rfc862:tcp/idle-client-does-not-block")
+def check_an_idle_client_does_not_block_others(subject: Subject, probe: Probe) -> None:
+    """A client that connects and says nothing keeps nobody from being served."""
+    probe.connect(subject)
+    other = probe.connect(subject)
+
+    other.expect_back(b"and me?")
+
+
+@covers("rfc862:tcp/survives-reset", "house:any/survives")
+@pytest.mark.parametrize("after", ["connect", "sending", "an exchange", "reading nothing"])
+def check_survives_a_client_that_resets(subject: Subject, probe: Probe, after: str) -> None:
+    """A client that aborts, in any phase of an exchange, costs its own connection only."""
+    for _ in range(3):
+        client = probe.connect(subject)
+        if after == "sending":
+            client.send_all(b"never answered")
+        elif after == "an exchange":
+            client.expect_back(b"answered")
+        elif after == "reading nothing":
+            client.fill(octets(300 * KiB))
+        client.reset()
+
+    probe.connect(subject).expect_back(b"still there?")
+
+
+@covers("rfc862:tcp/survives-reset", "house:any/survives")
+def check_survives_a_reset_behind_unread_text(subject: Subject, probe: Probe) -> None:
+    """A reset that the server finds together with text, when it looks, ends that connection and no other."""
+    client = probe.connect(subject)
+    client.expect_back(b"first")
+
+    with subject.paused():
+        client.send_all(b"x" * 1000)
+        client.reset()
+
+    probe.connect(subject).expect_back(b"still there?")
+
+
+@covers("rfc862:tcp/survives-connect-and-close", "house:any/survives")
+def check_survives_clients_that_connect_and_close(subject: Subject, probe: Probe) -> None:
+    """Clients that leave at once, before or after they were accepted, with FIN or with RST, disturb nobody."""
+    with subject.paused():
+        for _ in range(2):
+            probe.connect(subject).close()
+            probe.connect(subject).reset()
+    probe.connect(subject).close()
+
+    probe.connect(subject).expect_back(b"still there?")
+
+
+@covers("rfc862:tcp/returns-every-octet", "house:any/survives")
+def check_goes_on_serving(subject: Subject, probe: Probe) -> None:
+    """Client after client is served, the thirtieth as the first."""
+    for number in range(30):
+        client = probe.connect(subject)
+        client.expect_back(f"client {number}".encode(), half_close=True)
+        client.expect_end(Ending.EOF)
+        client.close()
+
+
+@covers("house:any/small-segments")
+def check_small_segments_and_a_tiny_window(subject: Subject, probe: Probe) -> None:
+    """A client with segments of 88 octets and a window of a few hundred gets every octet."""
+    client = probe.connect(subject, receive_buffer=512, segment_size=88)
+
+    client.expect_back(octets(20 * KiB), half_close=True)
+    client.expect_end(Ending.EOF)
+
+
+@covers("rfc862:tcp/urgent-octet")
+def check_urgent_octet_does_no_harm(subject: Subject, probe: Probe) -> None:
+    """A client that sends an urgent octet is still served, and so is the next one."""
+    client = probe.connect(subject)
+    client.expect_back(b"before")
+
+    client.send_urgent(b"!")
+    client.send_all(b"after")
+    client.half_close()
+
+    assert b"after" in client.read_to_end(), "the octets around the urgent one come back"
+    probe.connect(subject).expect_back(b"still there?")
+
+
+@covers("house:any/no-descriptor-leak")
+def check_leaks_no_descriptor(subject: Subject, probe: Probe) -> None:
+    """Thirty clients that left, half of them by a reset, leave no descriptor open in the server."""
+    probe.connect(subject).expect_back(b"warm", half_close=True)
+    before = subject.resources()["descriptors"]
+
+    for number in range(30):
+        client = probe.connect(subject)
+        client.expect_back(b"x")
+        client.reset() if number % 2 else client.close()
+
+    probe.expect_soon(subject, f"about {before} open descriptors, as before", lambda: _descriptors(subject, before + 8))
+
+
+def _descriptors(subject: Subject, limit: int) -> str:
+    """Why the subject holds too many descriptors; empty when it does not."""
+    held = subject.resources()["descriptors"]
+    return f"{held} open descriptors" if held > limit else ""

@@ -400,6 +400,17 @@ def test_fragments_that_never_become_whole_say_what_is_missing(near: Endpoint, f
     assert packet.reason == "fragments hold 3528 of 5008 octets"
 
 
+def test_the_next_header_counts_in_the_first_fragment_only() -> None:
+    first, last = fragments(NEAR6, FAR6, b"x" * 2000)
+    last = bent(last, 54, 59)  # its own fragment header says: nothing behind me (RFC 8200 4.5)
+
+    for order in ([first, last], [last, first]):
+        (packet,) = decode(framed(order))
+
+        assert isinstance(packet, Datagram)
+        assert packet.data == b"x" * 2000
+
+
 def test_fragments_of_two_datagrams_are_not_mixed() -> None:
     one, other = fragments(NEAR, FAR, b"1" * 2000), fragments(FAR, NEAR, b"2" * 2000)
 

@@ -229,6 +229,11 @@ def test_what_could_not_be_read_is_kept_apart_as_missing_evidence() -> None:
     assert len(flow.steps) == 9
 
 
+def test_another_protocol_is_refused() -> None:
+    with pytest.raises(ValueError, match="a flow is of tcp or udp, not of 'TCP'"):
+        Flow.assemble([], NEAR, FAR, "TCP")
+
+
 def test_a_flow_prints_on_one_line() -> None:
     assert str(half_close().flow()) == "tcp 10.9.0.1:47732 <-> 10.9.0.2:35171, 10 steps"
 

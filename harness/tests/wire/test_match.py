@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.tests.wire.craft import FAR, NEAR, SYN_OPTIONS, half_close
@@ -28,7 +28,7 @@ from harness.wire.match import (
 )
 from harness.wire.pattern import FIELD_NAMES, Field, Pattern, Sender, Template, got, sent
 from harness.wire.segment import ACK, EVERY_FLAGS, FIN, RST, SYN, Datagram, Endpoint, IcmpError, Segment
-from harness.wire.step import Step
+from harness.wire.step import FlowPacket, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,9 +98,11 @@ SAID: list[tuple[Callable[[Sender], Pattern], Meaning]] = [
     ),
 ]
 
+OPTIONS = (b"", SYN_OPTIONS)
+
 small_data = st.sampled_from([b"", b"a", b"ab"])
 packets = st.one_of(
-    st.builds(segment, st.integers(0, 31), small_data, st.sampled_from([b"", SYN_OPTIONS])),
+    st.builds(segment, st.integers(0, 31), small_data, st.sampled_from(OPTIONS)),
     st.builds(datagram, small_data),
     st.builds(icmp_error, st.sampled_from(["time exceeded", "port unreachable"])),
 )
@@ -139,6 +141,32 @@ def both(one: Meaning, other: Meaning) -> Meaning:
     return lambda step: one(step) and other(step)
 
 
+EVERY_PACKET: list[FlowPacket] = [
+    *(segment(flags, data, options) for flags in range(32) for data in (b"", b"a", b"ab") for options in OPTIONS),
+    *(datagram(data) for data in (b"", b"a", b"ab")),
+    *(icmp_error(kind) for kind in ("time exceeded", "port unreachable")),
+]
+EVERY_STEP = [
+    Step(packet, by_probe, 0, number, number, number)
+    for packet in EVERY_PACKET
+    for by_probe in (True, False)
+    for number in range(4)
+]
+
+
+@pytest.mark.parametrize(("say", "meaning"), SAID, ids=[str(say(got)) for say, _ in SAID])
+def test_what_is_said_is_what_is_meant_of_every_step(say: Callable[[Sender], Pattern], meaning: Meaning) -> None:
+    wrong = [
+        step
+        for who in (sent, got)
+        for step in EVERY_STEP
+        if matches(say(who), step) != (step.sent == who.sent and meaning(step))
+    ]
+
+    assert wrong == []
+
+
+@settings(max_examples=1000)
 @given(said_and_meant(), steps)
 def test_a_step_matches_exactly_when_nothing_speaks_against_it(said: tuple[Pattern, Meaning], step: Step) -> None:
     pattern, meaning = said
