@@ -1,38 +1,47 @@
 # `make check` judges the reference servers, `make test` tests this project. Both make the environment they need first.
 #
-#   make check                 the verdicts, and where the report lies
-#   make test                  the harness's own tests, then the suites
-#   make lint                  formatting, lint and types, as CI asks for them
-#   make format                formats the code
-#   make constraints.txt       renews the pinned versions (make -B when nothing has changed)
-#   make clean                 removes the environment, caches and reports of runs
+#   make check         the verdicts, and where the report lies
+#   make test          the harness's own tests, then the suites
+#   make lint          formatting, lint and types, as CI asks for them
+#   make format        formats the code
+#   make constraints   renews the pinned versions
+#   make clean         removes the environment, caches, builds and the reports of runs
 #
-#   PYTHON=python3.12 make …   another interpreter, 3.11 or later, for a fresh environment
+#   make PYTHON=python3.12 …   takes another interpreter, 3.11 or later, for a fresh environment
 
 PYTHON ?= python3
 ENVIRONMENT := .venv
-RUN := $(ENVIRONMENT)/bin/python -m
 INSTALLED := $(ENVIRONMENT)/installed
-PIP := $(RUN) pip --disable-pip-version-check --no-input --quiet
+RUN := $(ENVIRONMENT)/bin/python -m
+PIP_QUIETLY := pip --disable-pip-version-check --no-input --quiet
+PYTEST := $(RUN) pytest -q --dist worksteal
 
-.PHONY: check test harness-test suites-test lint format environment clean
-.DELETE_ON_ERROR:
+# The suites mostly wait, the harness's own tests compute (docs/dependencies.md has the figures, under pytest-xdist).
+PROCESSORS := $(shell nproc)
+
+.NOTPARALLEL:
+.PHONY: check test test-harness test-suites lint lint-format lint-code lint-types format environment constraints clean
 
 check: $(INSTALLED)
 	$(RUN) harness check
 
-test: harness-test suites-test
+test: test-harness test-suites
 
-# The number of workers is measured (docs/dependencies.md, pytest-xdist).
-harness-test: $(INSTALLED)
-	$(RUN) pytest harness/tests -q -n 2 --dist worksteal
+test-harness: $(INSTALLED)
+	$(PYTEST) -n $(PROCESSORS) harness/tests
 
-suites-test: $(INSTALLED) harness-test
-	$(RUN) pytest suites -q -n 4 --dist worksteal
+test-suites: $(INSTALLED)
+	$(PYTEST) -n $$((2 * $(PROCESSORS))) suites
 
-lint: $(INSTALLED)
+lint: lint-format lint-code lint-types
+
+lint-format: $(INSTALLED)
 	$(RUN) ruff format --check .
-	$(RUN) ruff check .
+
+lint-code: $(INSTALLED)
+	$(RUN) ruff check --quiet .
+
+lint-types: $(INSTALLED)
 	$(RUN) mypy
 
 format: $(INSTALLED)
@@ -40,21 +49,29 @@ format: $(INSTALLED)
 
 environment: $(INSTALLED)
 
-# The build backend is installed first, pinned as all the rest, and used as it is: an isolated build would download its
-# own. Debian has Python without ensurepip (package python3-venv); there its pip, if there is one, lends a hand.
+# A Python without ensurepip (Debian keeps it in python3-venv) may still have a pip that lends a hand.
+define new_environment
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -c 'import ensurepip' 2>/dev/null && $(PYTHON) -m venv $(1) \
+	|| { $(PYTHON) -m venv --without-pip $(1) && $(PYTHON) -m $(PIP_QUIETLY) --python $(1) install pip; } \
+	|| { echo "$(PYTHON) has neither ensurepip nor pip, so nothing can be installed (Debian: python3-venv)"; exit 1; }
+endef
+
+# The build backend comes first, pinned as all the rest, and is used as it is: an isolated build would download its own.
 $(INSTALLED): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit("sockspec needs Python 3.11 or later" if sys.version_info < (3, 11) else 0)'
-	@echo "making the environment in $(ENVIRONMENT) …"
-	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
-	  && $(PYTHON) -m venv $(ENVIRONMENT) \
-	  || { $(PYTHON) -m venv --without-pip $(ENVIRONMENT) && $(PYTHON) -m pip --python $(ENVIRONMENT) install --quiet pip; } \
-	  || { echo "$(PYTHON) can install nothing: it needs ensurepip or pip (Debian: python3-venv)"; exit 1; }
-	@$(PIP) install --constraint constraints.txt hatchling editables
-	@$(PIP) install --constraint constraints.txt --no-build-isolation --editable '.[dev]'
+	@echo "making the environment in $(ENVIRONMENT)"
+	@$(call new_environment,$(ENVIRONMENT))
+	@$(RUN) $(PIP_QUIETLY) install --constraint constraints.txt hatchling editables
+	@$(RUN) $(PIP_QUIETLY) install --constraint constraints.txt --no-build-isolation --editable '.[dev]'
 	@touch $@
 
-constraints.txt:
-	@true
+constraints:
+	rm -rf build/fresh
+	@$(call new_environment,build/fresh)
+	build/fresh/bin/python -m $(PIP_QUIETLY) install --editable '.[dev]'
+	{ grep '^#' constraints.txt; build/fresh/bin/python -m pip freeze --exclude-editable; } > build/constraints.txt
+	mv build/constraints.txt constraints.txt
+	rm -rf build/fresh
 
 clean:
 	rm -rf $(ENVIRONMENT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist reports/runs

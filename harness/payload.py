@@ -29,13 +29,12 @@ class Difference:
 
     def __str__(self) -> str:
         if not self.actual:
-            return f"ends after {self.actual_size} of {self.expected_size} octets"
+            return f"ends after {self.actual_size} of {count(self.expected_size)}"
         if not self.expected:
-            return f"goes on after octet {self.expected_size}: {quote(self.actual)}"
-        return (
-            f"differs at octet {self.offset}: expected {quote(self.expected)}, got {quote(self.actual)}"
-            f" ({self.actual_size} octets against {self.expected_size})"
-        )
+            return f"goes on after {count(self.expected_size)}: {quote(self.actual)}"
+        words = f"differs at offset {self.offset}: expected {quote(self.expected)}, got {quote(self.actual)}"
+        same = self.actual_size == self.expected_size
+        return words if same else f"{words} ({self.actual_size} of {self.expected_size} octets)"
 
 
 def first_difference(expected: bytes, actual: bytes, context: int = 12) -> Difference | None:
@@ -53,6 +52,11 @@ def first_difference(expected: bytes, actual: bytes, context: int = 12) -> Diffe
             high = middle
     window = slice(low, low + context)
     return Difference(low, expected[window], actual[window], len(expected), len(actual))
+
+
+def count(octets: int) -> str:
+    """The number with its unit: `1 octet`, `10 octets`."""
+    return f"{octets} octet{'' if octets == 1 else 's'}"
 
 
 def quote(text: bytes, limit: int = 48) -> str:

@@ -11,12 +11,14 @@ from harness.capture.recording import Wire
 from harness.lab.relay import Relay as Link
 from harness.payload import KiB, MiB, octets, quote
 from harness.probe.client import Client
+from harness.probe.control import control
 from harness.probe.datagram import LARGEST_V4, LARGEST_V6, DatagramClient
 from harness.probe.ending import Ending
 from harness.probe.probe import Attempt, Probe
 from harness.subject.external import External
 from harness.subject.process import Subject
 from harness.verdict import Inconclusive, Mismatch, NotApplicable
+from harness.wire.checksum import checksum_fault
 from harness.wire.pattern import got, sent
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ __all__ = [
     "Serve",
     "Subject",
     "Wire",
+    "checksum_fault",
+    "control",
     "covers",
     "got",
     "octets",

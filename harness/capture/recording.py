@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from harness import budget
 from harness.analysis.accounting import Delivered, undelivered, unseen
 from harness.budget import Deadline
+from harness.capture import port_filter
 from harness.capture.certificate import Certificate
 from harness.capture.ring import SLOT, SLOTS, Tap
 from harness.verdict import Inconclusive
@@ -66,11 +67,16 @@ class Wire:
         self._near = near
         slot, slots = (_LOOPBACK_SLOT, _LOOPBACK_SLOTS) if near.loopback else (SLOT, SLOTS)
         packet = near.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        if near.port is not None:
+            port_filter.attach(packet, near.port)
         self.tap = Tap(packet, near.interface, slots=slots, slot=slot, loopback=near.loopback)
         self._talkers: list[Talker] = []
         self._packets: list[Packet] = []  # what the first `_read` frames mean
         self._read = 0
-        self._opening = self._fence() or (f"{len(self.tap.frames)} frames came before it" if self.tap.frames else "")
+        self._opening = self._fence() or ("" if near.loopback else self._early())
+
+    def _early(self) -> str:
+        return f"{len(self.tap.frames)} frames came before it" if self.tap.frames else ""
 
     def __enter__(self) -> Self:
         return self

@@ -42,7 +42,12 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--serve", metavar="CMD", help="start this server; {host} and {port} are filled in")
     parser.add_argument("--profile", metavar="P", help=f"what it claims to speak: {', '.join(PROFILES)}")
     parser.add_argument("-k", metavar="EXPR", dest="expression", help="only tests whose names match (as pytest's -k)")
-    parser.add_argument("-n", metavar="N", dest="workers", help="tests at a time (default: two for each core)")
+    parser.add_argument(
+        "-n",
+        metavar="N",
+        dest="workers",
+        help="tests at a time (default: two for each core; one where a running server is judged)",
+    )
     parser.add_argument("--strict", action="store_true", help="a missed SHOULD fails the run")
     parser.add_argument("--json", metavar="FILE", help="write the rows of results.jsonl there too")
     parser.add_argument("--junit", metavar="FILE", help="write the JUnit XML there too")
@@ -68,9 +73,11 @@ def pytest_arguments(chosen: argparse.Namespace) -> list[str]:
         f"--config-file={root / 'pyproject.toml'}",
         # Quiet: the progress line and the summary are ours.
         *("-qq", "--no-header", "--no-summary", "--tb=no", "--show-capture=no", "--sockspec-quiet"),
+        # A run leaves nothing outside its report: pytest-xdist would have pytest make a folder for temporary files.
+        *("-p", "no:tmpdir"),
         # A warning of somebody's library is no reason to stop judging.
         *("--override-ini", "filterwarnings=default", "--disable-warnings"),
-        *workers(chosen.workers),
+        *workers(chosen.workers, alone=chosen.address is not None),
         f"--pcap={chosen.pcap}",
     ]
     given = {
@@ -87,9 +94,9 @@ def pytest_arguments(chosen: argparse.Namespace) -> list[str]:
     return words
 
 
-def workers(wanted: str | None) -> Sequence[str]:
-    """How many tests run at a time, in pytest-xdist's words."""
-    number = wanted if wanted is not None else str(_WORKERS_PER_CORE * (os.cpu_count() or 1))
+def workers(wanted: str | None, *, alone: bool) -> Sequence[str]:
+    """How many tests run at a time, in pytest-xdist's words; one where all have to share a running server."""
+    number = wanted if wanted is not None else "0" if alone else str(_WORKERS_PER_CORE * (os.cpu_count() or 1))
     return ["-n", number, "--dist", "worksteal"] if number != "0" else []
 
 

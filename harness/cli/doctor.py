@@ -64,7 +64,7 @@ def _reach(made: Lab, family: socket.AddressFamily, host: str) -> None:
 def loopback() -> None:
     """Try tier 1: a capture on this host's loopback, for servers that run already."""
     try:
-        near = HostNear()
+        near = HostNear(port=7)
     except PermissionError:
         print("  · running servers (tcp://host:port) are judged without a capture; with one as root")
         return

@@ -53,6 +53,7 @@ class Child:
     pid: int
     outputs: dict[str, int]  # "stdout" and "stderr": descriptors still open, read by the lab
     heard: dict[str, Heard]
+    group: int  # the process group that is signalled
     status: int | None = None  # as waitpid gave it, None while it runs
 
     def report(self) -> dict[str, Any]:
@@ -155,9 +156,15 @@ class Children:
         """Keep the program just started, whose outputs the lab reads."""
         for descriptor in outputs.values():
             os.set_blocking(descriptor, False)
-        child = Child(pid, outputs, {name: Heard() for name in outputs})
+        child = Child(pid, outputs, {name: Heard() for name in outputs}, group=pid)
         self._by_pid[pid] = child
         return child
+
+    def succeed(self, pid: int, heir: int) -> None:
+        """Let another process stand for a program whose first one has ended."""
+        child = self._by_pid.pop(pid)
+        child.pid, child.group, child.status = heir, os.getpgid(heir), None
+        self._by_pid[heir] = child
 
     def descriptors(self) -> list[int]:
         """The outputs that are still open."""
@@ -238,6 +245,17 @@ def resources(pid: int) -> dict[str, int]:
         "threads": int(fields[17]),
         "memory": int(fields[21]) * os.sysconf("SC_PAGESIZE"),
     }
+
+
+def holder(sockets: set[int]) -> int | None:
+    """The first process, by its pid, that holds one of the sockets with these inodes."""
+    names = {f"socket:[{inode}]" for inode in sockets}
+    for pid in sorted(int(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit() and entry.name != "1"):
+        with contextlib.suppress(OSError):  # gone meanwhile
+            for descriptor in os.scandir(f"/proc/{pid}/fd"):
+                if os.readlink(descriptor.path) in names:
+                    return pid
+    return None
 
 
 def all_stopped(group: int) -> bool:

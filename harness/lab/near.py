@@ -22,6 +22,7 @@ class Near(Protocol):
 
     interface: str
     loopback: bool
+    port: int | None  # the only one to look at, where others talk too; None: every frame is the test's own
 
     def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
         """A socket of this side."""
@@ -38,6 +39,7 @@ class LabNear:
 
     interface = NEAR.name
     loopback = False
+    port = None
 
     def __init__(self, lab: Lab) -> None:
         """Stand at the link that `lab` has built."""
@@ -62,8 +64,9 @@ class HostNear:
     interface = "lo"
     loopback = True
 
-    def __init__(self) -> None:
-        """Open the fence's sockets; PermissionError when this user may not."""
+    def __init__(self, port: int) -> None:
+        """Open the fence's sockets, to look at what goes to and from `port`; PermissionError when this user may not."""
+        self.port: int | None = port
         self._here = fence.marker_socket("127.0.0.1", "127.0.0.1")
         self._there = fence.marker_socket("127.0.0.1", "127.0.0.1")
 

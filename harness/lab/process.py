@@ -134,18 +134,32 @@ class Lab:
         self.children.reap()
         return self.children[pid].report()
 
+    def follow(self, pid: int, protocol: int, states: int, port: int) -> tuple[dict[str, Any], list[int]]:
+        """Watch who goes on with the port of a program that ended with 0; hand over its pidfd, or answer 0 for nobody."""
+        if self.child(pid)["exit"] != 0:
+            return {"pid": 0}, []
+        families = (socket.AF_INET, socket.AF_INET6)
+        entries = [entry for family in families for entry in self.sockets(protocol, family, states)["sockets"]]
+        heir = children.holder({entry["inode"] for entry in entries if entry["local"][1] == port})
+        if heir is None:
+            return {"pid": 0}, []
+        pidfd = os.pidfd_open(heir)
+        self.children.succeed(pid, heir)
+        return {"pid": heir}, [pidfd]
+
     def signal(self, pid: int, number: int) -> dict[str, Any]:
         """Send a signal to a program and all of its process group."""
-        os.killpg(pid, number)
+        os.killpg(self.children[pid].group, number)
         return {}
 
     def pause(self, pid: int) -> dict[str, Any]:
         """Stop a program and all of its process group, and see that they stand still."""
-        os.killpg(pid, signal.SIGSTOP)
+        group = self.children[pid].group
+        os.killpg(group, signal.SIGSTOP)
         deadline = Deadline(2.0)
-        while not children.all_stopped(pid):
+        while not children.all_stopped(group):
             if deadline.over:
-                raise TimeoutError(f"process group {pid} did not stop within {deadline}")
+                raise TimeoutError(f"process group {group} did not stop within {deadline}")
             os.sched_yield()
         return {}
 
@@ -200,6 +214,7 @@ def _every_frame(interface: str) -> socket.socket:
 def _told(entry: Any) -> dict[str, Any]:
     return {
         "state": entry["idiag_state"],
+        "inode": entry["idiag_inode"],
         "local": [entry["idiag_src"], entry["idiag_sport"]],
         "remote": [entry["idiag_dst"], entry["idiag_dport"]],
         "unread": entry["idiag_rqueue"],
@@ -288,6 +303,7 @@ def _private_hosts() -> None:
 def main() -> None:
     """Run as `python -m harness.lab.process DESCRIPTOR PARENT`: the control socket, and the pid whose end is ours."""
     control, parent = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])
+    control.set_inheritable(False)  # a subject must not speak for us
     kernel.die_with_parent(parent, signal.SIGKILL)
     try:
         enter_namespaces()

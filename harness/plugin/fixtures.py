@@ -45,6 +45,7 @@ class Uncaptured:
 
     interface = ""
     loopback = False
+    port = None
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -97,8 +98,11 @@ def lab(lab_process: Lab | str, request: pytest.FixtureRequest) -> Iterator[Lab]
 
 
 @pytest.fixture
-def link(lab: Lab, request: pytest.FixtureRequest) -> Relay:
+def link(settings: Settings, request: pytest.FixtureRequest) -> Relay:
     """The link with a relay between, for faults."""
+    if settings.address:
+        raise NotApplicable("needs a link of ours, on which frames can be lost: start the subject with --serve")
+    request.getfixturevalue("lab")
     return request.node.stash[relay_key]
 
 
@@ -113,7 +117,7 @@ def near(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Near]:
         places = external.resolve(host, port, "tcp")
         if all(is_loopback(place.host) for place in places.values()):
             try:
-                side = HostNear()
+                side = HostNear(port)
             except PermissionError:
                 side = Uncaptured("needs a capture: run as root, or start the subject with --serve")
         else:

@@ -20,7 +20,7 @@ import pytest
 from harness import budget, bundle
 from harness.plugin import naming, progress
 from harness.plugin.options import settings_of
-from harness.plugin.selection import is_judged
+from harness.plugin.selection import is_judged, selected_nothing
 from harness.plugin.verdicts import folder_key
 from harness.record import environment
 from harness.record.disk import RecordError
@@ -167,6 +167,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(_Reports(ledger), "sockspec-reports")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Keep pytest-xdist from telling about its nodes while `sockspec check` shows its own progress."""
+    plugins = session.config.pluginmanager
+    if session.config.option.sockspec_quiet and (distribution := plugins.get_plugin("dsession")) is not None:
+        distribution.terminal = None
+        plugins.unregister(name="terminaldistreporter")
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tell a worker of pytest-xdist where the run folder is and what the first start has shown."""
@@ -196,7 +205,7 @@ def _one_line() -> Any:
     try:
         yield
     except RecordError as refused:
-        pytest.exit(f"sockspec: {refused}", returncode=int(Exit.USAGE))
+        raise pytest.UsageError(str(refused)) from None
 
 
 class _Reports:
@@ -221,6 +230,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     code = ledger.end(int(exitstatus))
     if ledger.used and not other_failures:
         session.exitstatus = code
+    elif exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and (reason := selected_nothing(config)):
+        sys.stderr.write(f"sockspec: {reason}\n")
+        session.exitstatus = int(Exit.USAGE)
 
 
 @pytest.hookimpl(trylast=True)

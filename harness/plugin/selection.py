@@ -62,3 +62,13 @@ def _fits(item: pytest.Item, profile: str) -> bool:
 def _without_subject(item: pytest.Item) -> bool:
     # A test whose profiles have no reference server: pytest leaves it as one item that would be skipped.
     return "NOTSET" in item.nodeid and is_judged(item.nodeid)
+
+
+def selected_nothing(config: pytest.Config) -> str:
+    """Why no test of a suite was selected, in one line; "" when no suite was asked for or nothing narrowed it."""
+    option = config.option
+    words = [f"{name} {value!r}" for name, value in (("-k", option.keyword), ("-m", option.markexpr)) if value]
+    words += [f"--profile {option.profile}"] if option.profile else []
+    if not words or not any(is_judged(f"{place}/") for place in config.args):
+        return ""
+    return f"no test is selected by {' and '.join(words)}; `pytest suites --collect-only -q` shows the names"

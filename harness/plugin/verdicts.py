@@ -21,7 +21,7 @@ from harness.plugin.selection import is_judged
 from harness.record import evidence
 from harness.record.result import Result
 from harness.spec.catalogue import Requirement, load
-from harness.subject.process import NotReady, Subject, outcome
+from harness.subject.process import NotReady, Subject, in_a_line, outcome
 from harness.verdict import Finding, Inconclusive, Level, Mismatch, NotApplicable, Verdict, worst
 
 if TYPE_CHECKING:
@@ -53,7 +53,10 @@ def pytest_runtest_makereport(
         return report
     raised = call.excinfo.value if call.excinfo is not None else None
     if call.when == "call" or (call.when == "setup" and raised is not None):
-        result = _judge(item, call, raised)
+        try:
+            result = _judge(item, call, raised)
+        except Exception as broken:  # the lab is lost, the disk is full: it costs this test, and no other
+            result = _broken(item, call, broken)
         report.sockspec = result.as_record()
         _shape(report, result, settings_of(item.config).strict)
     elif call.when == "teardown" and raised is not None:
@@ -74,15 +77,14 @@ def _judge(item: pytest.Item, call: pytest.CallInfo[None], raised: BaseException
     if isinstance(subject, Subject) and told is not None and call.when == "call":
         judgment = _with_crash(judgment, subject, told)
     test = naming.stable_id(item.nodeid)
-    program = getattr(item, "callspec", None) and item.callspec.params.get("program")  # type: ignore[attr-defined]
-    name = settings.subject_name if settings.given else program.name if program else "told"
+    name, profile = _whom(item, settings)
     result = Result(
         test=test,
         nodeid=item.nodeid,
         group=naming.group_of(test),
         verdict=judgment.verdict,
         subject=name,
-        profile=settings.profile or (program.profile if program else ""),
+        profile=profile,
         family=_family(item),
         covers=covers,
         level=governing.level if governing else None,
@@ -100,6 +102,34 @@ def _judge(item: pytest.Item, call: pytest.CallInfo[None], raised: BaseException
         worker=getattr(item.config, "workerinput", {}).get("workerid", ""),
     )
     return _with_evidence(item, result, judgment, settings, subject, told)
+
+
+def _broken(item: pytest.Item, call: pytest.CallInfo[None], broken: Exception) -> Result:
+    """The row of a test that could not be judged, with what the test itself said and what broke then."""
+    said = [call.excinfo.value] if call.excinfo is not None else []
+    what = f"{type(broken).__name__}: {broken}".partition("\n")[0]
+    found = Finding(Verdict.ERROR, "", "", what, "\n".join(_trace(one) for one in (*said, broken)))
+    test = naming.stable_id(item.nodeid)
+    name, profile = _whom(item, settings_of(item.config))
+    return Result(
+        test=test,
+        nodeid=item.nodeid,
+        group=naming.group_of(test),
+        verdict=Verdict.ERROR,
+        subject=name,
+        profile=profile,
+        family=_family(item),
+        findings=(found,),
+        reason=what,
+        seconds=call.duration,
+    )
+
+
+def _whom(item: pytest.Item, settings: Settings) -> tuple[str, str]:
+    """The subject that a test judges, and its profile."""
+    program = getattr(item, "callspec", None) and item.callspec.params.get("program")  # type: ignore[attr-defined]
+    name = settings.subject_name if settings.given else program.name if program else "told"
+    return name, settings.profile or (program.profile if program else "")
 
 
 def _judgment(raised: BaseException | None, governing: Requirement | None, *, in_setup: bool) -> Judgment:
@@ -144,9 +174,7 @@ def _trace(raised: BaseException) -> str:
 def _with_crash(judgment: Judgment, subject: Subject, told: dict[str, Any]) -> Judgment:
     if not told["ended"] or subject.may_end:
         return judgment
-    actual = outcome(told, lines=1)[0].removeprefix("status: ")
-    if last := told["stderr"].strip().rpartition("\n")[2]:
-        actual += f"; {last}"
+    actual = in_a_line(told)
     text = "\n".join(["expected: the subject goes on serving", f"actual:   {actual}", *outcome(told)])
     crash = Finding(Verdict.FAIL, SURVIVES, "the subject goes on serving", actual, text)
     findings = (*judgment.findings, crash)

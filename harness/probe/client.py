@@ -15,7 +15,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from harness.analysis.accounting import Delivered
-from harness.payload import first_difference, quote
+from harness.payload import count, first_difference, quote
 from harness.probe.ending import Ending
 from harness.verdict import Mismatch
 from harness.wire.segment import Endpoint
@@ -60,7 +60,7 @@ class Client:
         """One send(): how many octets the kernel took, 0 when it takes none now; a claim that the connection stands."""
         taken = self._offer(octets)
         if taken is None:
-            raise Mismatch("the connection takes what we send", f"it is broken after {self.sent} octets sent")
+            raise Mismatch("the connection takes what we send", f"it was reset (RST) after {count(self.sent)} sent")
         return taken
 
     def send_all(self, octets: bytes) -> None:
@@ -72,8 +72,8 @@ class Client:
             if not taken:
                 waited = self._patience.until(lambda seconds: self._poll(select.POLLOUT, seconds))
                 if not waited.came:
-                    actual = f"took {len(octets) - len(view)} octets, then none: {waited.reason}"
-                    raise Mismatch(f"the subject takes {len(octets)} octets", actual)
+                    actual = f"it took {count(len(octets) - len(view))}, then none: {waited.reason}"
+                    raise Mismatch(f"the subject takes {count(len(octets))}", actual)
 
     def fill(self, octets: bytes, *, until: Callable[[], bool] = lambda: True) -> int:
         """Send without reading until send() takes no more and `until()` holds: how many octets that were."""
@@ -135,11 +135,14 @@ class Client:
             if view:
                 taken = self._offer(view[:chunk])
                 view = view[taken:] if taken is not None else view[:0]  # broken: what still comes tells more
-                if not view and half_close:
-                    self.half_close()
+            if not view and half_close:
+                self.half_close()
+                half_close = False
             if not self._await(select.POLLIN | (select.POLLOUT if view else 0)):
                 break
             self._receive()
+        if not view and half_close:
+            self.half_close()
         return self._take(back)
 
     # -- claims -------------------------------------------------------------------------------------------------------
@@ -147,6 +150,13 @@ class Client:
     def expect(self, octets: bytes) -> None:
         """Claim that exactly these octets come next."""
         self._same(octets, self.read(len(octets)))
+
+    def expect_any(self, limit: int) -> bytes:
+        """Claim that octets come: all up to the end, or until nothing more comes, and `limit` at most."""
+        octets = self.read(limit)
+        if not octets:
+            raise Mismatch("octets come", f"none came{self._stopped()}")
+        return octets
 
     def expect_back(self, octets: bytes, *, already: int = 0, chunk: int = _CHUNK, half_close: bool = False) -> None:
         """Claim that what we send comes back unchanged and in order; so many octets of it are `already` sent."""
@@ -156,11 +166,10 @@ class Client:
         """Claim that the connection ends now, in this way, without a further octet."""
         actual = self._to_end(limit=1 << 16)
         if self._kept:
-            raise Mismatch(
-                f"{ending}, no further octet", f"{len(self._kept)} further octets: {quote(bytes(self._kept))}"
-            )
+            further = f"{count(len(self._kept))} more, {quote(bytes(self._kept))}, then {actual}"
+            raise Mismatch(f"{ending}, no further octet", further)
         if actual is not ending:
-            raise Mismatch(str(ending), f"{actual}")
+            raise Mismatch(str(ending), str(actual))
 
     # -- within -------------------------------------------------------------------------------------------------------
 
@@ -168,18 +177,21 @@ class Client:
         difference = first_difference(expected, actual)
         if difference is None:
             return
-        what = (
-            f"{len(expected)} octets, {quote(expected)}" if len(expected) <= 48 else f"{len(expected)} octets unchanged"
-        )
+        size = count(len(expected))
+        what = f"{size}, {quote(expected)}" if len(expected) <= 48 else f"{size} unchanged"
         if actual and len(actual) < len(expected) and expected.startswith(actual):
-            seen = f"only the first {len(actual)} octets came"
+            seen = f"only the first {count(len(actual))} came"
         elif not actual:
             seen = "no octet came"
         else:
             seen = str(difference)
         if len(actual) < len(expected):
-            seen += f", then {self.ended}" if self.ended else f"; {self._why}" if self._why else ""
+            seen += self._stopped()
         raise Mismatch(what, seen)
+
+    def _stopped(self) -> str:
+        """Why nothing more came, to be put behind what did."""
+        return f", then {self.ended}" if self.ended else f"; {self._why}" if self._why else ""
 
     def _fetch(self, size: int) -> None:
         while len(self._kept) < size and self.ended is None and self._await(select.POLLIN):
@@ -188,7 +200,7 @@ class Client:
     def _to_end(self, limit: int | None) -> Ending:
         while self.ended is None and (limit is None or len(self._kept) <= limit):
             if not self._await(select.POLLIN):
-                came = f" after {self.received} octets" if self.received else ""
+                came = f" after {count(self.received)}" if self.received else ""
                 raise Mismatch("the connection ends", f"no end of stream and no reset{came}: {self._why}")
             self._receive()
         if self.ended is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import select
 from typing import TYPE_CHECKING, NamedTuple
 
-from harness.payload import first_difference, quote
+from harness.payload import count, first_difference, quote
 from harness.verdict import Mismatch
 from harness.wire.segment import Endpoint
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 LARGEST_V4 = 65507  # octets: 65535 less the headers of IPv4 and UDP (RFC 768)
 LARGEST_V6 = 65527  # octets: 65535 less the header of UDP (RFC 8200: the length field counts no IPv6 header)
 
+_SHOWN = 48  # octets of a datagram that a message quotes
+
 
 class Received(NamedTuple):
     """A datagram that came, and from where."""
@@ -28,7 +30,7 @@ class Received(NamedTuple):
     source: Endpoint
 
     def __str__(self) -> str:
-        return f"{len(self.octets)} octets {quote(self.octets)} from {self.source}"
+        return f"{_told(self.octets)} from {self.source}"
 
 
 class DatagramClient:
@@ -76,15 +78,15 @@ class DatagramClient:
     def expect(self, octets: bytes, source: Endpoint | None = None) -> None:
         """Claim that the next datagram carries exactly these octets and comes from where we asked (or `source`)."""
         wanted = source or self.far
-        what = f"a datagram of {len(octets)} octets {quote(octets)} from {wanted}"
+        what = f"{_told(octets)} from {wanted}"
         answer = self.receive()
         if answer is None:
             raise Mismatch(what, f"no datagram came; {self._why}")
         difference = first_difference(octets, answer.octets)
         if difference is not None:
-            raise Mismatch(what, f"a datagram of {len(answer.octets)} octets that {difference}")
+            raise Mismatch(what, f"a datagram from {answer.source} that {difference}")
         if answer.source != wanted:
-            raise Mismatch(what, f"the right octets, from {answer.source}")
+            raise Mismatch(what, f"the right octets, but from {answer.source}")
 
     def expect_back(self, octets: bytes) -> None:
         """Claim that a datagram comes back as it was sent."""
@@ -93,9 +95,19 @@ class DatagramClient:
 
     def expect_nothing_before(self, fence: bytes) -> None:
         """Claim that nothing but the answer to `fence`, which is sent now and must be answered, comes next."""
-        self.expect_back(fence)
-        if extra := self.waiting():
+        if extra := self.beside(fence):
             raise Mismatch("no further datagram", f"{len(extra)} more: {extra[0]}")
+
+    def beside(self, fence: bytes) -> list[Received]:
+        """What comes before or with the answer to `fence`, which is sent now; a claim that this is answered."""
+        self.send(fence)
+        found: list[Received] = []
+        while (answer := self.receive()) is not None:
+            if (answer.octets, answer.source) == (fence, self.far):
+                return found + self.waiting()
+            found.append(answer)
+        instead = f", only {len(found)} others, first {found[0]}" if found else ""
+        raise Mismatch(f"{_told(fence)} from {self.far}", f"it did not come{instead}; {self._why}")
 
     def close(self) -> None:
         """Close the socket."""
@@ -105,3 +117,10 @@ class DatagramClient:
         poll = select.poll()
         poll.register(self.socket, select.POLLIN)
         return any(events & select.POLLIN for _, events in poll.poll(seconds * 1000))
+
+
+def _told(octets: bytes) -> str:
+    if not octets:
+        return "an empty datagram"
+    shown = quote(octets) if len(octets) <= _SHOWN else f"{quote(octets[:_SHOWN])}…"
+    return f"a datagram of {count(len(octets))}, {shown},"

@@ -6,13 +6,14 @@ import contextlib
 import errno
 import select
 import socket
-from typing import TYPE_CHECKING, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Protocol, Self
 
 from harness.analysis.accounting import Delivered
 from harness.lab.link import NEAR
 from harness.probe.client import Client
 from harness.probe.datagram import DatagramClient
 from harness.subject.patience import Patience, Watched
+from harness.subject.process import in_a_line, outcome
 from harness.verdict import Mismatch
 from harness.wire.segment import Endpoint
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.lab.near import Near
+    from harness.subject.process import Subject
+
+_REST = 0.1  # seconds of idleness after which a subject waits for us, and no more for itself
 
 
 class Reached(Watched, Protocol):
@@ -136,14 +140,7 @@ class Probe:
 
     def datagrams(self, subject: Reached, to: Endpoint | None = None) -> DatagramClient:
         """A UDP client with a port of its own that asks the subject, at `to` if it has several addresses."""
-        bound = self._socket(subject, socket.SOCK_DGRAM)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        near = NEAR.address(subject.family)
-        with contextlib.suppress(OSError):  # on this host's loopback the lab's address does not exist
-            bound.bind((near, 0))
-        if bound.getsockname()[1] == 0:
-            bound.bind(("127.0.0.1" if subject.family == "v4" else "::1", 0))
-        client = DatagramClient(bound, to or subject.address, self._patience(subject))
+        client = DatagramClient(self._bound(subject), to or subject.address, self._patience(subject))
         self._opened.append(client)
         self._met(client)
         return client
@@ -154,6 +151,43 @@ class Probe:
         waited = patience.until(lambda seconds: not complaint() or (bool(select.select([], [], [], seconds)[0])))
         if not waited.came:
             raise Mismatch(expected, f"{complaint()}; {waited.reason}")
+
+    def let_settle(self, subject: Subject) -> None:
+        """Wait until the subject has accepted who is connected, and then does nothing more unasked.
+
+        Seen from outside this is a guess, and may come too early: what a test claims of the time before can then pass
+        where it should not, but never fail.
+        """
+        patience = self._patience(subject)
+
+        def accepted(seconds: float) -> bool:
+            queued = sum(listener["unread"] for listener in subject.sockets(listening=True))
+            return not queued or bool(select.select([], [], [], seconds)[0])
+
+        patience.until(accepted)
+        patience.until(lambda seconds: bool(select.select([], [], [], seconds)[0]), idle=_REST)
+
+    def expect_exit(self, subject: Subject, status: int | None = None) -> None:
+        """Claim that the subject soon ends by itself: with this exit status, or with any, but never by a signal."""
+        self.expect_soon(subject, "the server ends by itself", lambda: "" if subject.ended else "it still runs")
+        told = subject.told()
+        if told["exit"] is None or (status is not None and told["exit"] != status):
+            wanted = "an exit status" if status is None else f"exit status {status}"
+            raise Mismatch(f"the server ends by itself, with {wanted}", in_a_line(told), details=outcome(told))
+
+    def _bound(self, subject: Reached) -> socket.socket:
+        while True:
+            bound = self._socket(subject, socket.SOCK_DGRAM)
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+            with contextlib.suppress(OSError):  # on this host's loopback the lab's address does not exist
+                bound.bind((NEAR.address(subject.family), 0))
+            if bound.getsockname()[1] == 0:
+                bound.bind(("127.0.0.1" if subject.family == "v4" else "::1", 0))
+            if bound.getsockname()[1] != subject.address.port:
+                return bound
+            # A server may take its own port number for that of another one, and leave it unanswered lest the two answer
+            # each other for ever (rfc862:udp/no-loop).
+            bound.close()
 
     def _socket(self, subject: Reached, kind: int) -> socket.socket:
         family = socket.AF_INET if subject.family == "v4" else socket.AF_INET6

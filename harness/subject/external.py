@@ -58,6 +58,10 @@ class External:
         """Not applicable: its sockets are not ours to look at."""
         self._refuse("whose sockets can be seen")
 
+    def addresses(self) -> NoReturn:
+        """Not applicable: to what it is bound is not ours to see."""
+        self._refuse("whose addresses can be seen")
+
     def resources(self) -> NoReturn:
         """Not applicable: its process is not ours to look into."""
         self._refuse("whose resources can be seen")

@@ -54,12 +54,15 @@ class Patience:
         self.meanwhile = meanwhile
         self._seconds = seconds
 
-    def until(self, came: Callable[[float], bool]) -> Waited:
-        """Wait until `came(seconds)` is true; it may itself wait up to that many seconds."""
+    def until(self, came: Callable[[float], bool], *, idle: float = IDLE) -> Waited:
+        """Wait until `came(seconds)` is true; it may itself wait up to that many seconds.
+
+        `idle` is for how long (seconds) the subject may have been idle before nothing more is expected of it.
+        """
         if came(0.0):
             return Waited(True)
         deadline = Deadline(self._seconds)
-        idle: Stopwatch | None = None
+        still_for: Stopwatch | None = None
         glance = Deadline(_GLANCE)
         before = None
         while not came(deadline.slice(_TURN)):
@@ -76,10 +79,10 @@ class Patience:
             if look.ended and not look.running:
                 return self._last_look(came, "the subject had ended", _ENDED)
             still = before is not None and look.still_since(before)
-            idle = (idle or Stopwatch()) if still else None
+            still_for = (still_for or Stopwatch()) if still else None
             before = look
-            if idle is not None and idle.seconds >= (STUCK if look.unsent else IDLE):
-                return self._last_look(came, f"the subject was idle for {idle.seconds:.1f} s")
+            if still_for is not None and still_for.seconds >= (STUCK if look.unsent else idle):
+                return self._last_look(came, f"the subject was idle for {still_for.seconds:.1f} s")
         return Waited(True)
 
     def _last_look(self, came: Callable[[float], bool], reason: str, seconds: float = 0.0) -> Waited:

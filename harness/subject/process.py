@@ -57,6 +57,13 @@ def outcome(told: dict[str, Any], lines: int = 12) -> list[str]:
     return result
 
 
+def in_a_line(told: dict[str, Any]) -> str:
+    """What has become of a program, with the last line of its stderr: where a traceback says what was wrong."""
+    status = outcome(told, lines=1)[0].removeprefix("status: ")
+    last = told["stderr"].strip().rpartition("\n")[2]
+    return f"{status}; {last}" if last else status
+
+
 @dataclass(frozen=True)
 class Look:
     """One look at a subject: does it work, or wait?"""
@@ -116,24 +123,46 @@ class Subject:
 
     @property
     def ended(self) -> bool:
-        """Whether the process that was started has ended."""
-        poll = select.poll()
-        poll.register(self._pidfd, select.POLLIN)
-        return bool(poll.poll(0))
+        """Whether it has ended; one that went to the background has not, it goes on in another process."""
+        return self.wait_end(0.0) is not None
 
     def told(self) -> dict[str, Any]:
         """What has become of it and what it printed, as `harness.lab.children.Child.report` says."""
-        return self._lab.ask("child", pid=self.pid).values
+        return self.wait_end(0.0) or self._lab.ask("child", pid=self.pid).values
 
     def wait_end(self, seconds: float = budget.RESPONSE) -> dict[str, Any] | None:
         """Wait up to `seconds` for it to end; what has become of it, None if it still runs."""
-        poll = select.poll()
-        poll.register(self._pidfd, select.POLLIN)
-        return self.told() if poll.poll(seconds * 1000) else None
+        deadline = Deadline(seconds)
+        while select.select([self._pidfd], [], [], deadline.left)[0]:
+            if not self._goes_on():
+                return self._lab.ask("child", pid=self.pid).values
+        return None
+
+    def _goes_on(self) -> bool:
+        """Whether the process that has ended leaves its listener to another, which is then watched in its place."""
+        if not self.address.port:
+            return False
+        place = {"protocol": _PROTOCOLS[self.transport], "states": _waiting_states(self.transport)}
+        heir = self._lab.ask("follow", pid=self.pid, port=self.address.port, **place)
+        if not heir["pid"]:
+            return False
+        os.close(self._pidfd)
+        self._descriptors[0] = self._pidfd = heir.descriptors[0]
+        self.pid = heir["pid"]
+        return True
 
     def resources(self) -> dict[str, int]:
         """Open descriptors, sockets, threads and resident memory (octets) of its process."""
         return self._lab.ask("resources", pid=self.pid).values
+
+    def addresses(self) -> tuple[Endpoint, ...]:
+        """Where it can be asked: at every address of its end if it is bound to all of them, else at its own alone."""
+        everywhere = any(
+            place.port == self.address.port and place.host in {"0.0.0.0", "::"} and place.reached_at(self.family)
+            for place in _waiting_sockets(self._lab, self.transport)
+        )
+        hosts = (FAR.v4 if self.family == "v4" else FAR.v6) if everywhere else (self.address.host,)
+        return tuple(Endpoint(host, self.address.port) for host in hosts)
 
     # -- steering -----------------------------------------------------------------------------------------------------
 
@@ -174,7 +203,8 @@ class Subject:
             if not select.select([stdout], [], [], deadline.left)[0]:
                 raise Inconclusive(f"the told server did not answer within {deadline}")
             if not (octets := os.read(stdout, 1 << 16)):
-                raise Inconclusive(f"the told server has ended: {'; '.join(outcome(self.told()))}")
+                told = self.wait_end(1.0) or self.told()
+                raise Inconclusive(f"the told server has ended: {'; '.join(outcome(told))}")
             self._answers += octets
         line, _, rest = self._answers.partition(b"\n")
         self._answers[:] = rest
@@ -205,7 +235,8 @@ def start(
             "start", argv=command, environment=environment, warm=program.ours, ready=program.ours, talk=talk
         )
     except OSError as error:
-        raise NotReady(f"{command[0]!r} cannot be started: {error.strerror}", command, None, usage=True) from None
+        reason = os.strerror(error.errno or 0)
+        raise NotReady(f"{command[0]!r} cannot be started: {reason}", command, None, usage=True) from None
     subject = Subject(lab, program, started["pid"], started.descriptors)
     subject.command, subject.family = command, family
     try:
@@ -249,13 +280,19 @@ def _seen(lab: Lab, subject: Subject, seconds: float) -> Endpoint:
         if deadline.over or (elsewhere is not None and elsewhere.over):
             raise _not_found(subject, found, deadline, told_host, told_port)
         # A program that goes to the background leaves its first process: as long as any is there, we wait.
-        if subject.wait_end(deadline.slice(pause)) is not None and not lab.ask("activity")["processes"]:
-            raise NotReady(f"{program.name!r} ended before it was ready", subject.command, subject.told())
+        if subject.wait_end(deadline.slice(pause)) is not None:
+            if not lab.ask("activity")["processes"]:
+                raise NotReady(f"{program.name!r} ended before it was ready", subject.command, subject.told())
+            select.select([], [], [], deadline.slice(pause))  # those that are left tell no event
         pause = min(pause * 1.5, 0.02)
 
 
+def _waiting_states(transport: str) -> int:
+    return 1 << readiness.TCP_LISTEN if transport == "tcp" else _ALL_STATES
+
+
 def _waiting_sockets(lab: Lab, transport: str) -> tuple[readiness.Listening, ...]:
-    states = 1 << readiness.TCP_LISTEN if transport == "tcp" else _ALL_STATES
+    states = _waiting_states(transport)
     entries: list[dict[str, Any]] = []
     for family in (socket.AF_INET, socket.AF_INET6):
         answer = lab.ask("sockets", protocol=_PROTOCOLS[transport], family=int(family), states=states)
@@ -266,11 +303,22 @@ def _waiting_sockets(lab: Lab, transport: str) -> tuple[readiness.Listening, ...
 def _not_found(
     subject: Subject, found: tuple[readiness.Listening, ...], deadline: Deadline, host: str | None, port: int | None
 ) -> NotReady:
-    state = "in LISTEN" if subject.transport == "tcp" else "bound"
-    wanted = Endpoint(host or FAR.address(subject.family), port) if port else f"any port of {host or 'the lab'}"
+    other = "udp" if subject.transport == "tcp" else "tcp"
     if not found:
-        what = f"{subject.name!r} has no {subject.transport} socket {state} after {deadline}"
+        what = f"{subject.name!r} has no {_in_words(subject.transport)} after {deadline}"
+        if elsewhere := _waiting_sockets(subject._lab, other):
+            what += f", but a {_in_words(other)}, on {_listed(elsewhere)}: does it speak {subject.profile}?"
         return NotReady(what, subject.command, subject.told())
-    places = ", ".join(str(place) for place in found)
-    what = f"{subject.name!r} listens on {places}, not on {wanted}; use {{host}} and {{port}} in the command"
+    wanted = Endpoint(host or FAR.address(subject.family), port) if port else host or FAR.address(subject.family)
+    untold = [word for word, told in (("{host}", host), ("{port}", port)) if told is None]
+    remedy = f"; give it {' and '.join(untold)} in its command" if untold else " as its command says"
+    what = f"{subject.name!r} listens on {_listed(found)}, not on {wanted}{remedy}"
     return NotReady(what, subject.command, subject.told(), usage=True)
+
+
+def _in_words(transport: str) -> str:
+    return "TCP socket in LISTEN" if transport == "tcp" else "UDP socket bound to a port"
+
+
+def _listed(places: tuple[readiness.Listening, ...]) -> str:
+    return ", ".join(str(place) for place in places)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Ending, KiB, MiB, covers, got, octets, sent
+from harness.suite import Ending, KiB, MiB, control, covers, got, octets, sent
 
 if TYPE_CHECKING:
     from harness.suite import Link, Probe, Subject, Wire
@@ -26,9 +26,17 @@ TEXTS = {
 }
 
 
+def serves(subject: Subject, probe: Probe) -> None:
+    """The control of those tests that do something bad to the server: before it, it serves."""
+    with control():
+        client = probe.connect(subject)
+        client.expect_back(b"before", half_close=True)
+        client.expect_end(Ending.EOF)
+
+
 @covers("rfc862:tcp/returns-every-octet")
 def check_returns_what_it_gets(subject: Subject, probe: Probe) -> None:
-    """The control: a short text comes back, and the server closes when the client has."""
+    """A short text comes back, and the server closes when the client has."""
     client = probe.connect(subject)
 
     client.expect_back(b"hello", half_close=True)
@@ -120,7 +128,8 @@ def check_ends_with_fin_after_all_that_it_owes(subject: Subject, probe: Probe, w
 def check_fin_right_behind_the_text_loses_nothing(subject: Subject, probe: Probe) -> None:
     """Text and FIN that wait together when the server looks are both seen: the text comes back, then the end."""
     client = probe.connect(subject)
-    client.expect_back(b"first")
+    with control():
+        client.expect_back(b"first")
 
     with subject.paused():
         client.send_all(b"last words")
@@ -134,7 +143,8 @@ def check_fin_right_behind_the_text_loses_nothing(subject: Subject, probe: Probe
 def check_segments_out_of_order_come_back_in_order(subject: Subject, probe: Probe, wire: Wire, link: Link) -> None:
     """Segments that overtook each other on the link come back in the order of the stream."""
     client = probe.connect(subject)
-    client.expect_back(b"first ")
+    with control():
+        client.expect_back(b"first ")
     acks = len(wire.flow(client).pick(got.bare_ack()))
 
     with link.hold(sent.data(), times=1):
@@ -174,6 +184,7 @@ def check_clients_are_served_at_the_same_time(subject: Subject, probe: Probe) ->
 @covers("rfc862:tcp/idle-client-does-not-block")
 def check_an_idle_client_does_not_block_others(subject: Subject, probe: Probe) -> None:
     """A client that connects and says nothing keeps nobody from being served."""
+    serves(subject, probe)
     probe.connect(subject)
     other = probe.connect(subject)
 
@@ -184,12 +195,14 @@ def check_an_idle_client_does_not_block_others(subject: Subject, probe: Probe) -
 @pytest.mark.parametrize("after", ["connect", "sending", "an exchange", "reading nothing"])
 def check_survives_a_client_that_resets(subject: Subject, probe: Probe, after: str) -> None:
     """A client that aborts, in any phase of an exchange, costs its own connection only."""
+    serves(subject, probe)
+
     for _ in range(3):
         client = probe.connect(subject)
         if after == "sending":
             client.send_all(b"never answered")
         elif after == "an exchange":
-            client.expect_back(b"answered")
+            client.exchange(b"answered", back=8)
         elif after == "reading nothing":
             client.fill(octets(300 * KiB))
         client.reset()
@@ -201,7 +214,8 @@ def check_survives_a_client_that_resets(subject: Subject, probe: Probe, after: s
 def check_survives_a_reset_behind_unread_text(subject: Subject, probe: Probe) -> None:
     """A reset that the server finds together with text, when it looks, ends that connection and no other."""
     client = probe.connect(subject)
-    client.expect_back(b"first")
+    with control():
+        client.expect_back(b"first")
 
     with subject.paused():
         client.send_all(b"x" * 1000)
@@ -213,6 +227,8 @@ def check_survives_a_reset_behind_unread_text(subject: Subject, probe: Probe) ->
 @covers("rfc862:tcp/survives-connect-and-close", "house:any/survives")
 def check_survives_clients_that_connect_and_close(subject: Subject, probe: Probe) -> None:
     """Clients that leave at once, before or after they were accepted, with FIN or with RST, disturb nobody."""
+    serves(subject, probe)
+
     with subject.paused():
         for _ in range(2):
             probe.connect(subject).close()
@@ -245,7 +261,8 @@ def check_small_segments_and_a_tiny_window(subject: Subject, probe: Probe) -> No
 def check_urgent_octet_does_no_harm(subject: Subject, probe: Probe) -> None:
     """A client that sends an urgent octet is still served, and so is the next one."""
     client = probe.connect(subject)
-    client.expect_back(b"before")
+    with control():
+        client.expect_back(b"before")
 
     client.send_urgent(b"!")
     client.send_all(b"after")
@@ -258,12 +275,12 @@ def check_urgent_octet_does_no_harm(subject: Subject, probe: Probe) -> None:
 @covers("house:any/no-descriptor-leak")
 def check_leaks_no_descriptor(subject: Subject, probe: Probe) -> None:
     """Thirty clients that left, half of them by a reset, leave no descriptor open in the server."""
-    probe.connect(subject).expect_back(b"warm", half_close=True)
+    serves(subject, probe)
     before = subject.resources()["descriptors"]
 
     for number in range(30):
         client = probe.connect(subject)
-        client.expect_back(b"x")
+        client.exchange(b"x", back=1)
         client.reset() if number % 2 else client.close()
 
     probe.expect_soon(subject, f"about {before} open descriptors, as before", lambda: _descriptors(subject, before + 8))

@@ -1,0 +1,69 @@
+"""How long a capture takes to open, to prove whole, and to close.
+
+The peer is scapy's own capture socket, which has neither a ring nor a proof. A packet socket that is closed waits for a
+grace period of the kernel; the tap leaves that to a thread, scapy's caller has to wait.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, TypeVar
+
+from scapy.arch.linux import L2ListenSocket
+
+from bench.machine import Figure, milliseconds, table, timed
+from harness.capture.recording import Wire
+from harness.capture.ring import Tap
+from harness.lab.handle import Lab
+from harness.lab.link import NEAR
+from harness.lab.near import LabNear
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_RUNS = 200
+
+Opened = TypeVar("Opened")
+
+
+def main() -> None:
+    """Print the table."""
+    with Lab() as lab:
+        lab.ask("build")
+        near = LabNear(lab)
+        opened, closed = _both(lambda: Tap(lab.socket("near", socket.AF_PACKET, socket.SOCK_RAW), NEAR.name), Tap.close)
+        figures = [
+            Figure("tap opened", milliseconds(opened), "ms", "≤ 2"),
+            Figure("tap closed", milliseconds(closed), "ms"),
+        ]
+        opened, closed = _both(lambda: Wire(near), lambda wire: wire.tap.close())
+        figures += [
+            Figure("wire opened: tap and opening marker", milliseconds(opened), "ms"),
+            Figure("wire closed", milliseconds(closed), "ms"),
+        ]
+        with Wire(near) as wire:
+            fences = tuple(timed(wire.capture) for _ in range(_RUNS))
+        figures.append(Figure("fence, and certificate of an empty wire", milliseconds(fences), "ms"))
+    opened, closed = _both(lambda: L2ListenSocket(iface="lo"), lambda listening: listening.close(), 20)
+    figures += [
+        Figure("peer: scapy's L2ListenSocket opened", milliseconds(opened), "ms"),
+        Figure("peer: scapy's L2ListenSocket closed", milliseconds(closed), "ms"),
+    ]
+    table("capture", figures)
+
+
+def _both(
+    opening: Callable[[], Opened], closing: Callable[[Opened], object], times: int = _RUNS
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Seconds for opening and for closing, in turns."""
+    opened: list[float] = []
+    closed: list[float] = []
+    for _ in range(times):
+        made: list[Opened] = []
+        opened.append(timed(lambda made=made: made.append(opening())))
+        closed.append(timed(lambda made=made: closing(made[0])))
+    return tuple(opened), tuple(closed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""The main job needs no privilege: `sockspec check` as an ordinary user, from the first start to the report."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.record.store import load
+from harness.report.model import Exit
+from harness.tests.lab import unprivileged
+from harness.verdict import Verdict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# An echo server that tells who it is and what it may do.
+SERVER = """
+import os, socket, sys
+with open("/proc/self/status") as status:
+    capabilities = [line.split()[1] for line in status if line.startswith(("CapEff", "CapPrm", "CapAmb"))]
+print("user", os.getuid(), "groups", os.getgroups(), "may do", *capabilities, flush=True)
+socket.socket(type=socket.SOCK_DGRAM).bind(("", 7))
+print("port 7 is bound", flush=True)
+host, port = sys.argv[1:]
+with socket.create_server((host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
+    while True:
+        connection, _ = listener.accept()
+        with connection:
+            while octets := connection.recv(65536):
+                connection.sendall(octets)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder for the user; skipped where the machine lets no user make a lab."""
+    doctor = unprivileged.run([sys.executable, "-m", "harness", "doctor"], tmp_path)
+    if doctor.returncode:
+        pytest.skip(doctor.stdout + doctor.stderr)
+    return tmp_path
+
+
+def test_a_user_without_privileges_judges_a_server(folder: Path) -> None:
+    """Verdict pass, exit code 0, whole captures; the subject is that user, and has no capability."""
+    server, report = folder / "server.py", folder / "report"
+    server.write_text(SERVER)
+    argv = [sys.executable, "-m", "harness", "check", "--serve", f"{sys.executable} {server} {{host}} {{port}}"]
+    argv += ["--profile", "echo", "-k", "ends_with_fin", "-n", "2", "--report", str(report)]
+
+    ran = unprivileged.run(argv, folder)
+
+    assert ran.returncode == Exit.HOLDS, ran.stdout + ran.stderr
+    rows = load(report).results
+    assert {(row.family, row.verdict) for row in rows} == {("v4", Verdict.PASS), ("v6", Verdict.PASS)}
+    assert [row.certificate and row.certificate["holds"] for row in rows] == [True, True]
+    groups = os.getgroups() if os.getuid() else []
+    who = f"user {unprivileged.user()} groups {groups} may do {' '.join(['0' * 16] * 3)}\n"
+    for row in rows:
+        account = (report / row.evidence / "subject.txt").read_text()
+        assert who in account
+        assert "port 7 is bound\n" in account

@@ -1,0 +1,1 @@
+"""What a user installs: the wheel, built, looked into, installed and run."""

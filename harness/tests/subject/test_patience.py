@@ -1,0 +1,146 @@
+"""Patience: how long is waited for whom, on a clock that only the waits move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import chain, pairwise, repeat
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness import budget
+from harness.subject import patience
+from harness.subject.patience import Patience, Waited
+from harness.subject.process import Look
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+IDLE = Look(running=0, ticks=100, unsent=0, ended=False)
+BUSY = Look(running=1, ticks=100, unsent=0, ended=False)
+UNSENT = Look(running=0, ticks=100, unsent=5, ended=False)
+ENDED = Look(running=0, ticks=100, unsent=0, ended=True)
+
+
+@dataclass
+class Clock:
+    """Seconds that pass when somebody waits."""
+
+    seconds: float = 1000.0
+    turns: list[float] = field(default_factory=list)  # the lengths of all waits
+
+    def monotonic(self) -> float:
+        """As time.monotonic."""
+        return self.seconds
+
+    def never(self, seconds: float) -> bool:
+        """Wait for what does not come."""
+        self.turns.append(seconds)
+        self.seconds += seconds
+        return False
+
+    def after(self, seconds: float) -> Callable[[float], bool]:
+        """Wait for what comes when so many seconds have passed."""
+        there = self.seconds + seconds
+        return lambda wait: self.never(min(wait, max(0.0, there - self.seconds))) or self.seconds >= there
+
+
+@dataclass
+class Watched:
+    """A subject that shows itself as it is told, one look after the other."""
+
+    looks: Iterable[Look | None]
+    name: str = "watched"
+
+    def look(self) -> Look | None:
+        """The next look."""
+        self.looks = iter(self.looks)
+        return next(self.looks)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock that budget reads."""
+    clock = Clock()
+    monkeypatch.setattr(budget, "time", clock)
+    return clock
+
+
+def waited(
+    clock: Clock, looks: Iterable[Look | None], came: Callable[[float], bool] | None = None
+) -> tuple[Waited, Any]:
+    """How the wait ended, and after how many seconds, about a glance more or less."""
+    began = clock.seconds
+    result = Patience(Watched(looks), seconds=10.0).until(came or clock.never)
+    return result, pytest.approx(clock.seconds - began, abs=0.06)
+
+
+def test_what_is_there_is_not_waited_for(clock: Clock) -> None:
+    """Nobody even looks at the subject."""
+    assert waited(clock, [], lambda _: True) == (Waited(True), 0.0)
+
+
+def test_what_comes_is_taken_when_it_comes(clock: Clock) -> None:
+    """Within a turn, however long it took."""
+    assert waited(clock, repeat(BUSY), clock.after(7.3)) == (Waited(True), 7.3)
+
+
+def test_an_idle_subject_is_given_up_early(clock: Clock) -> None:
+    """When it has not moved for IDLE seconds nothing will come any more."""
+    assert waited(clock, repeat(IDLE)) == (Waited(False, "the subject was idle for 2.0 s"), 2.1)
+
+
+def test_octets_on_their_way_are_waited_for_longer(clock: Clock) -> None:
+    """They may wait for a retransmission."""
+    assert waited(clock, repeat(UNSENT)) == (Waited(False, "the subject was idle for 4.0 s"), 4.1)
+
+
+@pytest.mark.parametrize(
+    "looks",
+    [
+        pytest.param(repeat(BUSY), id="a thread wants to run"),
+        pytest.param((Look(0, ticks, 0, False) for ticks in range(1000)), id="processor time is used"),
+        pytest.param((Look(0, 100, 10_000 - place, False) for place in range(1000)), id="octets are delivered"),
+        pytest.param(chain.from_iterable(repeat([*[IDLE] * 30, BUSY], 50)), id="it rests now and then"),
+    ],
+)
+def test_a_busy_subject_has_the_whole_budget(clock: Clock, looks: Iterable[Look]) -> None:
+    """A starved one is not idle."""
+    assert waited(clock, looks) == (Waited(False, "the subject was still busy after 10 s"), 10.0)
+
+
+def test_an_ended_subject_is_not_waited_for(clock: Clock) -> None:
+    """But for what it had sent, which may still be on its way."""
+    assert waited(clock, repeat(ENDED)) == (Waited(False, "the subject had ended"), 0.25)
+    assert waited(clock, repeat(ENDED), clock.after(0.15)) == (Waited(True), 0.15)
+
+
+def test_the_process_that_was_started_may_end_before_others(clock: Clock) -> None:
+    """A program that went to the background works on."""
+    looks = [Look(1, 100, 0, True)] * 20
+
+    assert waited(clock, chain(looks, repeat(ENDED))) == (Waited(False, "the subject had ended"), 1.25)
+
+
+def test_a_subject_that_cannot_be_seen_has_the_whole_budget(clock: Clock) -> None:
+    """One that runs elsewhere may be busy or not."""
+    assert waited(clock, repeat(None)) == (Waited(False, "nothing came after 10 s"), 10.0)
+
+
+def test_at_the_last_moment_it_is_looked_once_more(clock: Clock) -> None:
+    """What came while the subject was looked at counts."""
+    calls = iter([False] * 42 + [True])
+
+    result, _ = waited(clock, repeat(IDLE), lambda seconds: clock.never(0.05 if seconds else 0.0) or next(calls))
+
+    assert result == Waited(True)
+
+
+def test_the_ring_is_emptied_meanwhile(clock: Clock) -> None:
+    """At every turn, and a turn is short."""
+    emptied: list[float] = []
+
+    Patience(Watched(repeat(IDLE)), lambda: emptied.append(clock.seconds), seconds=10.0).until(clock.never)
+
+    assert len(emptied) > 2.0 / patience._TURN
+    assert max(later - sooner for sooner, later in pairwise(emptied)) < 0.01

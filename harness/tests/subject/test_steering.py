@@ -1,0 +1,181 @@
+"""A subject under way: held still, told, signalled, looked at, and heard when it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.budget import RESPONSE
+from harness.lab.link import NEAR
+from harness.subject.inventory import from_command, reference_servers, told_server
+from harness.subject.process import Look, Subject, start
+from harness.verdict import Inconclusive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.lab.handle import Lab
+
+
+@pytest.fixture
+def echo(lab: Lab, family: str) -> Iterator[Subject]:
+    """An echo server."""
+    subject = start(lab, reference_servers()["echo_blocking"], family, {})
+    yield subject
+    subject.close()
+
+
+@pytest.fixture
+def told(lab: Lab) -> Iterator[Subject]:
+    """The server that makes the calls it is told to make."""
+    subject = start(lab, told_server(), "v4", {})
+    yield subject
+    subject.close()
+
+
+def connected(lab: Lab, subject: Subject) -> socket.socket:
+    client = lab.socket("near", socket.AF_INET6 if subject.family == "v6" else socket.AF_INET, socket.SOCK_STREAM)
+    client.settimeout(RESPONSE)
+    client.connect(subject.address)
+    return client
+
+
+def unread(subject: Subject) -> list[int]:
+    """How many octets wait in each of its connections."""
+    return [entry["unread"] for entry in subject.sockets() if entry["local"][1] == subject.address.port]
+
+
+def test_a_paused_subject_reads_nothing(lab: Lab, echo: Subject) -> None:
+    """Its kernel accepts, takes in and acknowledges; the program answers when it goes on."""
+    with connected(lab, echo) as client:
+        with echo.paused():
+            client.sendall(b"meanwhile")
+            lab.ask("fence", nonce=1)  # what was sent is there, and so is all that came of it
+
+            assert select.select([client], [], [], 0)[0] == []
+            with connected(lab, echo):
+                assert sorted(unread(echo)) == [0, 9]
+            assert echo.look().running == 0
+
+        assert client.recv(100) == b"meanwhile"
+    assert not echo.may_end
+
+
+def test_every_thread_and_child_stands_still(lab: Lab) -> None:
+    """A subject of several processes is paused as one."""
+    counts = "import os, sys\nos.fork()\nos.fork()\nprint(os.getpid(), flush=True)\nwhile True: pass\n"
+    listens = f"import socket; l = socket.create_server(('', {{port}})); exec({counts!r})"
+    subject = start(lab, from_command(f'{sys.executable} -c "{listens}"', "echo"), "v4", {})
+
+    with subject.paused():
+        before = subject.look()
+        after = subject.look()
+
+    assert before.running == after.running == 0
+    assert before.ticks == after.ticks
+    subject.close()
+
+
+def test_a_look_tells_a_busy_subject_from_a_resting_one(lab: Lab, told: Subject) -> None:
+    """Threads that run, processor time, and octets that a kernel still has to deliver."""
+    with told.paused():  # so that it cannot be caught at its last work
+        assert told.look() == Look(0, told.look().ticks, 0, False)
+    with connected(lab, told) as client:
+        told.tell("accept")
+        client.setblocking(False)
+        taken = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                taken += client.send(bytes(1 << 16))
+
+        assert 0 < told.look().unsent < taken
+
+
+def test_what_a_subject_holds(lab: Lab, told: Subject) -> None:
+    """A connection is one descriptor and one socket more, until it is closed."""
+    told.tell("#0 sockname")  # answered when what it needed to begin with is closed
+    before = told.resources()
+    with connected(lab, told):
+        told.tell("accept")
+        during = told.resources()
+        told.tell("close")
+        after = told.resources()
+
+    assert before.keys() == {"descriptors", "sockets", "threads", "memory"}
+    assert (during["descriptors"], during["sockets"]) == (before["descriptors"] + 1, before["sockets"] + 1)
+    assert (after["descriptors"], after["sockets"]) == (before["descriptors"], before["sockets"])
+    assert before["threads"] == 1
+    assert before["memory"] > 1 << 20
+
+
+def test_its_connections_are_seen_from_both_sides(lab: Lab, told: Subject) -> None:
+    """Listeners apart from connections."""
+    listening = told.sockets(listening=True)
+    assert [entry["local"] for entry in listening] == [list(told.address)]
+    with connected(lab, told) as client:
+        near = list(client.getsockname())
+
+        assert [(entry["local"], entry["remote"]) for entry in told.sockets()] == [(list(told.address), near)]
+        assert [(entry["local"], entry["remote"]) for entry in told.sockets(side="near")] == [
+            (near, list(told.address))
+        ]
+        assert near[0] == NEAR.v4[0]
+
+
+def test_a_signal_ends_it_and_the_test_answers_for_that(echo: Subject) -> None:
+    """Then its end is no crash."""
+    assert (echo.ended, echo.may_end) == (False, False)
+
+    echo.signal(signal.SIGKILL)
+
+    assert echo.wait_end() == {"ended": True, "exit": None, "signal": "SIGKILL", "stdout": "", "stderr": ""}
+    assert (echo.ended, echo.may_end) == (True, True)
+    assert echo.look().ended
+
+
+def test_one_that_runs_is_not_waited_for_longer_than_said(echo: Subject) -> None:
+    """The answer is None."""
+    assert echo.wait_end(0.01) is None
+
+
+def test_an_answer_is_a_value_or_an_error(told: Subject) -> None:
+    """The call's own errno, as if it had been made here."""
+    with pytest.raises(OSError, match="no connection was accepted yet"):
+        told.tell("read 5")
+
+
+def test_a_call_that_waits_is_told_later(lab: Lab, told: Subject) -> None:
+    """The test acts between the call and its answer."""
+    told.tell_later("accept")
+    with connected(lab, told) as client:
+        assert told.answer()
+        told.tell_later("read 5")
+        client.sendall(b"hello")
+        assert bytes.fromhex(told.answer()) == b"hello"
+
+
+def test_a_silent_or_ended_told_server_is_no_verdict(told: Subject) -> None:
+    """It is ours: what it does not say is inconclusive."""
+    told.tell_later("accept")
+    with pytest.raises(Inconclusive, match=r"^the told server did not answer within 0.01 s$"):
+        told.answer(0.01)
+
+    told.signal(signal.SIGKILL)
+    with pytest.raises(Inconclusive, match=r"^the told server has ended: status: killed by SIGKILL$"):
+        told.answer()
+
+
+def test_closing_lets_go_of_every_descriptor(lab: Lab) -> None:
+    """A subject for each test, thousands of tests."""
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        start(lab, told_server(), "v4", {}).close()
+
+    assert len(os.listdir("/proc/self/fd")) == before
