@@ -93,7 +93,7 @@ def main() -> None:
         ),
     }
     if shutil.which("tcpdump"):
-        ways["tcpdump to a file (its 2 MiB)"] = lambda lab, senders: _tcpdump(lab, senders)
+        ways["tcpdump to a file (its 2 MiB)"] = _tcpdump
     ways["scapy's AsyncSniffer"] = _scapy
 
     rows = []

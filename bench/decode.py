@@ -6,6 +6,7 @@ The frames are those of a bulk transfer: full segments one way, bare acknowledgm
 from __future__ import annotations
 
 import struct
+from functools import partial
 
 from scapy.layers.inet import IP, TCP  # scapy dissects only the layers that are loaded
 from scapy.layers.inet6 import IPv6
@@ -33,7 +34,7 @@ def main() -> None:
         decoded = decode(transfer)
         if len(decoded) != COUNT or not all(isinstance(packet, Segment) for packet in decoded):
             raise RuntimeError("not every frame became a segment")
-        rates = _rates(COUNT, repeated(lambda t=transfer: decode(t), 5, before=1))
+        rates = _rates(COUNT, repeated(partial(decode, transfer), 5, before=1))
         figures.append(Figure(f"decode, IP{family}", rates, "segments/s", goal))
     transfer = frames(COUNT, "v4")
     packets = decode(transfer)
@@ -42,7 +43,7 @@ def main() -> None:
     for family in ("v4", "v6"):
         sample = frames(_SAMPLE, family)
         layer = IP if family == "v4" else IPv6
-        rates = _rates(_SAMPLE, repeated(lambda s=sample, ip=layer: _scapy(s, ip), 5, before=1))
+        rates = _rates(_SAMPLE, repeated(partial(_scapy, sample, layer), 5, before=1))
         figures.append(Figure(f"peer: scapy, IP{family}", rates, "segments/s"))
     table("decode", figures)
 

@@ -1,7 +1,7 @@
-"""How long a lab takes: the link of one test built and taken down, and the lab process that does it, once a worker.
+"""How long a lab takes: the link of one test, built and taken down, and the lab process, once a worker.
 
-The peer beside us is what a shell script would do: `ip` in namespaces of its own, without offloads switched off, without
-fixed neighbours and without a fence. It runs as a program of the lab, so that it leaves nothing behind.
+The peer beside us is what a shell script would do: `ip` in namespaces of its own, with offloads left on, neighbours not
+fixed and no fence. It runs as a program of the lab, so that it leaves nothing behind.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What one test costs before it does anything: lab, subject, capture, verdict, evidence.
 
-Whole: an empty test of a suite is run many times by pytest, on one worker, with the reference servers of one profile; so
-many tests and few tests are run, and the difference of the times is divided by the difference of the numbers. What starts
-once is thereby left out. The same with a plain empty test tells how much of it is pytest's own.
+Whole: pytest runs an empty test of a suite with the reference servers of one profile, without workers, once 20 times
+and once 120 times; the difference of the times, divided by 100, is what one more test costs. What starts once is thereby
+left out. The same with a plain empty test tells how much of it is pytest's own.
 
 Parts: the pieces of the fixtures by hand, in the order in which a test goes through them.
 """
@@ -14,10 +14,13 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.machine import Figure, milliseconds, table, timed
+from harness.budget import Stopwatch
 from harness.capture import pcapng
 from harness.capture.recording import Wire
 from harness.lab.handle import Lab
@@ -27,13 +30,11 @@ from harness.subject.inventory import reference_servers
 from harness.subject.process import start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
-    from harness.subject.process import Subject
-
-FEW, MANY = 20, 120  # tests
 _ROUNDS = 5
 _PARTS = 100
+_FIXTURES = "subject, probe, wire, "
 _EMPTY = """\
 import pytest
 PROFILES = ("echo",)
@@ -47,9 +48,9 @@ _SUBJECTS = 10  # tests for each number: five echo servers, two families
 def main() -> None:
     """Print both tables."""
     with tempfile.TemporaryDirectory() as folder:
-        plain = _slopes(Path(folder, "plain"), "", 1)
-        whole = _slopes(Path(folder, "suites"), "subject, probe, wire, ", _SUBJECTS)
-        bare = _slopes(Path(folder, "suites"), "subject, probe, wire, ", _SUBJECTS, "--pcap=never")
+        plain = _slopes(Path(folder, "plain"), "", subjects=1, numbers=(100, 5100))
+        whole = _slopes(Path(folder, "suites"), _FIXTURES)
+        bare = _slopes(Path(folder, "suites"), _FIXTURES, "--pcap=never")
     table(
         "one empty test",
         [
@@ -64,12 +65,14 @@ def main() -> None:
     table("its parts", [*figures, Figure("all parts", milliseconds(sums), "ms")])
 
 
-def _slopes(folder: Path, fixtures: str, subjects: int, *options: str) -> tuple[float, ...]:
+def _slopes(
+    folder: Path, fixtures: str, *options: str, subjects: int = _SUBJECTS, numbers: tuple[int, int] = (20, 120)
+) -> tuple[float, ...]:
     """Seconds for one more test, several times."""
     slopes = []
     for _ in range(_ROUNDS):
-        few, many = (timed(lambda n=number: _run(folder, fixtures, n // subjects, options)) for number in (FEW, MANY))
-        slopes.append((many - few) / (MANY - FEW))
+        few, many = (timed(partial(_run, folder, fixtures, number // subjects, options)) for number in numbers)
+        slopes.append((many - few) / (numbers[1] - numbers[0]))
     return tuple(slopes)
 
 
@@ -94,21 +97,29 @@ def _parts() -> dict[str, tuple[float, ...]]:
     took: dict[str, list[float]] = defaultdict(list)
     server = reference_servers()["echo_blocking"]
 
+    @contextmanager
+    def part(name: str) -> Iterator[None]:
+        watch = Stopwatch()
+        yield
+        took[name].append(watch.seconds)
+
     with Lab() as lab, tempfile.TemporaryDirectory() as folder:
         for number in range(_PARTS):
-            wires: list[Wire] = []
-            subjects: list[Subject] = []
-
-            def part(name: str, action: Callable[[], object]) -> None:
-                took[name].append(timed(action))
-
-            part("link built", lambda: lab.ask("build"))
-            part("tap opened, opening marker", lambda made=wires: made.append(Wire(LabNear(lab))))
-            part("subject ready", lambda made=subjects: made.append(start(lab, server, "v4", dict(os.environ))))
-            part("subject looked at", subjects[0].told)
-            part("fence, evidence written", lambda n=number, w=wires: _evidence(Path(folder), n, w[0]))
-            part("wire closed", wires[0].tap.close)
-            part("programs ended, link taken down", lambda s=subjects: (s[0].close(), lab.ask("clear")))
+            with part("link built"):
+                lab.ask("build")
+            with part("tap opened, opening marker"):
+                wire = Wire(LabNear(lab))
+            with part("subject ready"):
+                subject = start(lab, server, "v4", dict(os.environ))
+            with part("subject looked at"):
+                subject.told()
+            with part("fence, evidence written"):
+                _evidence(Path(folder), number, wire)
+            with part("wire closed"):
+                wire.tap.close()
+            with part("programs ended, link taken down"):
+                subject.close()
+                lab.ask("clear")
     return {name: tuple(times) for name, times in took.items()}
 
 

@@ -10,6 +10,7 @@ import json
 import os
 import select
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bench.machine import Figure, milliseconds, repeated, table
@@ -33,9 +34,9 @@ def main() -> None:
             served = Program(name, "echo", (sys.executable, path, "{host}", "{port}"))
             goal = "≤ 5" if name == "echo_blocking" else ""
             figures += [
-                Figure(f"{name}, warm", _times(lab, lambda s=server: _start(lab, s), 100), "ms", goal),
-                Figure(f"{name}, exec'd", _times(lab, lambda p=path: _exec(lab, p), 40), "ms"),
-                Figure(f"{name}, under --serve", _times(lab, lambda s=served: _start(lab, s), 40), "ms"),
+                Figure(f"{name}, warm", _times(lab, partial(_start, lab, server), 100), "ms", goal),
+                Figure(f"{name}, exec'd", _times(lab, partial(_exec, lab, path), 40), "ms"),
+                Figure(f"{name}, under --serve", _times(lab, partial(_start, lab, served), 40), "ms"),
             ]
         table("subject ready", figures)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from scapy.arch.linux import L2ListenSocket
 
 from bench.machine import Figure, milliseconds, table, timed
+from harness.budget import Stopwatch
 from harness.capture.recording import Wire
 from harness.capture.ring import Tap
 from harness.lab.handle import Lab
@@ -59,9 +60,12 @@ def _both(
     opened: list[float] = []
     closed: list[float] = []
     for _ in range(times):
-        made: list[Opened] = []
-        opened.append(timed(lambda made=made: made.append(opening())))
-        closed.append(timed(lambda made=made: closing(made[0])))
+        watch = Stopwatch()
+        made = opening()
+        opened.append(watch.seconds)
+        watch = Stopwatch()
+        closing(made)
+        closed.append(watch.seconds)
     return tuple(opened), tuple(closed)
 
 

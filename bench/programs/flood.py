@@ -1,4 +1,4 @@
-"""Sends datagrams as fast as plain Python can, once a line arrives on standard input; prints the seconds that it took."""
+"""Sends datagrams as fast as plain Python can, once a line arrives on standard input; prints how long that took."""
 
 from __future__ import annotations
 

@@ -53,10 +53,11 @@ def pytest_runtest_makereport(
         return report
     raised = call.excinfo.value if call.excinfo is not None else None
     if call.when == "call" or (call.when == "setup" and raised is not None):
+        row = _row(item, call)
         try:
-            result = _judge(item, call, raised)
+            result = _judge(row, item, call, raised)
         except Exception as broken:  # the lab is lost, the disk is full: it costs this test, and no other
-            result = _broken(item, call, broken)
+            result = _broken(row, raised, broken)
         report.sockspec = result.as_record()
         _shape(report, result, settings_of(item.config).strict)
     elif call.when == "teardown" and raised is not None:
@@ -64,33 +65,21 @@ def pytest_runtest_makereport(
     return report
 
 
-def _judge(item: pytest.Item, call: pytest.CallInfo[None], raised: BaseException | None) -> Result:
+def _row(item: pytest.Item, call: pytest.CallInfo[None]) -> Result:
+    """The row of a test as far as it is known before the test is judged."""
     settings = settings_of(item.config)
     function = getattr(item, "function", None)
-    covers: tuple[str, ...] = getattr(function, "covers", ())
-    catalogue = load()
-    requirements = [catalogue[name] for name in covers]
-    governing = requirements[0] if requirements else None
-    judgment = _judgment(raised, governing, in_setup=call.when == "setup")
-    subject = item.stash.get(subject_key, None)
-    told = subject.told() if isinstance(subject, Subject) else None
-    if isinstance(subject, Subject) and told is not None and call.when == "call":
-        judgment = _with_crash(judgment, subject, told)
+    program = getattr(item, "callspec", None) and item.callspec.params.get("program")  # type: ignore[attr-defined]
     test = naming.stable_id(item.nodeid)
-    name, profile = _whom(item, settings)
-    result = Result(
+    return Result(
         test=test,
         nodeid=item.nodeid,
         group=naming.group_of(test),
-        verdict=judgment.verdict,
-        subject=name,
-        profile=profile,
+        verdict=Verdict.ERROR,
+        subject=settings.subject_name if settings.given else program.name if program else "told",
+        profile=settings.profile or (program.profile if program else ""),
         family=_family(item),
-        covers=covers,
-        level=governing.level if governing else None,
         purpose=((function.__doc__ if function else "") or "").strip().partition("\n")[0],
-        findings=judgment.findings,
-        reason=judgment.reason,
         seconds=call.duration,
         again=naming.again(
             test,
@@ -101,35 +90,34 @@ def _judge(item: pytest.Item, call: pytest.CallInfo[None], raised: BaseException
         ),
         worker=getattr(item.config, "workerinput", {}).get("workerid", ""),
     )
-    return _with_evidence(item, result, judgment, settings, subject, told)
 
 
-def _broken(item: pytest.Item, call: pytest.CallInfo[None], broken: Exception) -> Result:
-    """The row of a test that could not be judged, with what the test itself said and what broke then."""
-    said = [call.excinfo.value] if call.excinfo is not None else []
-    what = f"{type(broken).__name__}: {broken}".partition("\n")[0]
-    found = Finding(Verdict.ERROR, "", "", what, "\n".join(_trace(one) for one in (*said, broken)))
-    test = naming.stable_id(item.nodeid)
-    name, profile = _whom(item, settings_of(item.config))
-    return Result(
-        test=test,
-        nodeid=item.nodeid,
-        group=naming.group_of(test),
-        verdict=Verdict.ERROR,
-        subject=name,
-        profile=profile,
-        family=_family(item),
-        findings=(found,),
-        reason=what,
-        seconds=call.duration,
+def _judge(row: Result, item: pytest.Item, call: pytest.CallInfo[None], raised: BaseException | None) -> Result:
+    covers: tuple[str, ...] = getattr(getattr(item, "function", None), "covers", ())
+    catalogue = load()
+    requirements = [catalogue[name] for name in covers]
+    governing = requirements[0] if requirements else None
+    judgment = _judgment(raised, governing, in_setup=call.when == "setup")
+    subject = item.stash.get(subject_key, None)
+    told = subject.told() if isinstance(subject, Subject) else None
+    if isinstance(subject, Subject) and told is not None and call.when == "call":
+        judgment = _with_crash(judgment, subject, told)
+    result = replace(
+        row,
+        verdict=judgment.verdict,
+        covers=covers,
+        level=governing.level if governing else None,
+        findings=judgment.findings,
+        reason=judgment.reason,
     )
+    return _with_evidence(item, result, judgment, settings_of(item.config), subject, told)
 
 
-def _whom(item: pytest.Item, settings: Settings) -> tuple[str, str]:
-    """The subject that a test judges, and its profile."""
-    program = getattr(item, "callspec", None) and item.callspec.params.get("program")  # type: ignore[attr-defined]
-    name = settings.subject_name if settings.given else program.name if program else "told"
-    return name, settings.profile or (program.profile if program else "")
+def _broken(row: Result, raised: BaseException | None, broken: Exception) -> Result:
+    """The row of a test that could not be judged, with what the test itself said and what broke then."""
+    what = f"{type(broken).__name__}: {broken}".partition("\n")[0]
+    text = "\n".join(_trace(one) for one in (raised, broken) if one is not None)
+    return replace(row, findings=(Finding(Verdict.ERROR, "", "", what, text),), reason=what)
 
 
 def _judgment(raised: BaseException | None, governing: Requirement | None, *, in_setup: bool) -> Judgment:

@@ -223,6 +223,21 @@ def test_drops_leave_no_verdict(lab: Lab, near: LabNear, monkeypatch: pytest.Mon
                 wire.wait_for(ends, got.FIN, seconds=0)
 
 
+def test_an_acknowledgment_of_what_was_not_captured_is_told(wire: Wire, ends: Ends) -> None:
+    """A frame that the tap has lost without a word is found by the answer to it."""
+    wire.meet(ends)
+    wire.wait_for(ends, sent.bare_ack())
+    ends.server.send(b"hello")
+    while not any(frame.octets.endswith(b"hello") for frame in wire.tap.frames):
+        assert wire.tap.collect() or wire.tap.wait(RESPONSE)
+    lost = next(frame for frame in wire.tap.frames if frame.octets.endswith(b"hello"))
+    wire.tap.frames.remove(lost)
+
+    (fault,) = wire.capture().certificate.faults
+
+    assert fault == f"#{lost.number + 1} acknowledges up to 6, captured up to 1"
+
+
 def test_octets_that_only_the_socket_gave_are_told(wire: Wire, ends: Ends) -> None:
     """Sockets and wire must tell the same."""
     ends.pass_on(b"hello")

@@ -1,4 +1,4 @@
-"""`sockspec check` with a suite of the test's own: what it leaves where, whom it judges, and what it tells of who cannot be.
+"""`sockspec check` with a suite of the test's own: whom it judges, what it leaves where, and whom it cannot judge.
 
 Subjects here are small, and right or wrong on purpose; what the real suites say of real servers is theirs to test.
 """
@@ -162,11 +162,13 @@ def test_the_end_of_a_one_shot_server_is_no_crash(sandbox: Sandbox) -> None:
         (
             "./ends {host} {port}",
             Exit.BROKEN,
-            "sockspec: './ends {host} {port}' ended before it was ready\n"
-            "  command: ./ends 10.9.0.2 7007\n"
-            "  status: exit 3\n"
-            "  stderr: no colour 10.9.0.2\n"
-            "          and no cheese\n",
+            (
+                "sockspec: './ends {host} {port}' ended before it was ready\n"
+                "  command: ./ends 10.9.0.2 7007\n"
+                "  status: exit 3\n"
+                "  stderr: no colour 10.9.0.2\n"
+                "          and no cheese\n"
+            ),
         ),
     ],
     ids=["missing", "not executable", "ends at once"],

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harness.tests.plugin.sandbox import Sandbox
 
 _PROFILES = "echo, udp-echo, one-shot, greeting, request-reply"
+_EXAMPLE = "write for example tcp://127.0.0.1:7 or udp://[::1]:7"
 
 BAD = {
     "unknown profile": (
@@ -47,18 +48,15 @@ BAD = {
     ),
     "address without a scheme": (
         ["127.0.0.1:7", "--profile", "echo"],
-        "ERROR: '127.0.0.1:7' begins with neither tcp:// nor udp://; write for example tcp://127.0.0.1:7 or"
-        " udp://[::1]:7",
+        f"ERROR: '127.0.0.1:7' begins with neither tcp:// nor udp://; {_EXAMPLE}",
     ),
     "address without a port": (
         ["tcp://localhost", "--profile", "echo"],
-        "ERROR: 'tcp://localhost' does not name a host and a port; write for example tcp://127.0.0.1:7 or"
-        " udp://[::1]:7",
+        f"ERROR: 'tcp://localhost' does not name a host and a port; {_EXAMPLE}",
     ),
     "port out of range": (
         ["tcp://localhost:70000", "--profile", "echo"],
-        "ERROR: 'tcp://localhost:70000': Port out of range 0-65535; write for example tcp://127.0.0.1:7 or"
-        " udp://[::1]:7",
+        f"ERROR: 'tcp://localhost:70000': Port out of range 0-65535; {_EXAMPLE}",
     ),
     "unknown --pcap": (
         ["--pcap", "some"],

@@ -131,6 +131,19 @@ def test_the_wire_is_silent(wire: Wire) -> None:
     assert second.certificate.holds
 
 
+def test_there_is_nothing_to_announce(lab: Lab) -> None:
+    """What would break the silence later, on a timer of the kernel's: link-local addresses, groups of neighbours."""
+    tells = "print(*(line.split()[0] for line in open('/proc/net/if_inet6')), flush=True)\n"
+    tells += "print(*(line.split()[2] for line in open('/proc/net/igmp6') if ' far0 ' in line), flush=True)"
+
+    with speaking(lab, tells) as program:
+        addresses, groups = program.line().split(), program.line().split()
+
+    own = [socket.inet_pton(socket.AF_INET6, address).hex() for address in ("::1", *FAR.v6)]
+    assert sorted(addresses) == sorted(own)
+    assert [group for group in groups if group.startswith("ff0200000000000000000001ff")] == []  # RFC 4291 2.7.1
+
+
 def test_no_octet_passes_that_the_test_did_not_cause(lab: Lab, wire: Wire, family: str) -> None:
     """One datagram is one frame: no address is resolved before it."""
     with (

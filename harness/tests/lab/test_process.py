@@ -27,6 +27,8 @@ if os.fork():
 os.setsid()
 if os.fork():
     os._exit(0)
+while os.getppid() != 1:
+    os.sched_yield()
 print("daemon", os.getppid(), flush=True)
 signal.pause()
 """

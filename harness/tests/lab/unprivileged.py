@@ -22,12 +22,12 @@ from harness.lab import kernel
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-NOBODY = 65534
+ORDINARY = 61234  # not 65534, which the kernel shows for every user that a namespace does not know
 
 
 def user() -> int:
-    """Who a command run here is: nobody for root, else this user."""
-    return os.getuid() or NOBODY
+    """Who a command run here is: an ordinary user for root, else this user."""
+    return os.getuid() or ORDINARY
 
 
 def run(argv: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
@@ -35,7 +35,7 @@ def run(argv: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     before: list[str] = []
     if os.getuid() == 0:
         for path in (folder, *folder.rglob("*")):
-            os.chown(path, NOBODY, NOBODY)
+            os.chown(path, ORDINARY, ORDINARY)
         before = [sys.executable, "-m", "harness.tests.lab.unprivileged", *map(str, (*needed(), folder)), "--"]
     return subprocess.run(
         [*before, *argv],
@@ -82,8 +82,8 @@ def main() -> None:
     reveal(map(Path, sys.argv[1:border]))
     os.chdir(Path.cwd())  # by name: the folder that we are in may be covered now
     os.setgroups([])
-    os.setgid(NOBODY)
-    os.setuid(NOBODY)
+    os.setgid(ORDINARY)
+    os.setuid(ORDINARY)
     os.execvp(sys.argv[border + 1], sys.argv[border + 1 :])
 
 

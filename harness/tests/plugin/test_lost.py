@@ -1,7 +1,7 @@
 """Whatever ends a run early, what was judged is kept, and what was planned and not judged is told.
 
-Runs are steered by a named pipe: a test that opens it waits until we open the other end. So we act while it runs, without
-a sleep.
+Runs are steered by a named pipe: a test that opens it waits until we open the other end. So we act while it runs, and
+need no sleep.
 """
 
 from __future__ import annotations

@@ -1,0 +1,231 @@
+"""The contract of a request-reply server: it reads one message, answers with its fixed reply, and closes; for each client.
+
+It reads once, up to 1024 octets: so a request goes in one segment here, or waits whole until the server looks. A server
+that serves one client at a time is a correct one, also when it waits for the client to close before the next has its
+turn: so clients close here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.suite import Ending, KiB, Mismatch, control, covers, got, octets, quote, sent
+
+if TYPE_CHECKING:
+    from harness.suite import Client, Probe, Subject, Wire
+
+PROFILES = ("request-reply",)
+
+LONGEST = 1024 * KiB  # octets of a reply that we read
+
+REQUESTS = {
+    "one_octet": b"x",
+    "1024_octets": b"x" * 1024,
+    "line": b"GET / HTTP/1.0\r\n\r\n",
+    "nul": b"\0" * 20,
+    "every_value": bytes(range(256)),
+    "broken_utf8": b"\xff\xfe\x80\xc3(\xed\xa0\x80\xf5",
+}
+
+
+def read_reply(client: Client) -> bytes:
+    """Claim that a reply comes, and the end of the stream behind it; close; what the reply was."""
+    reply = client.expect_any(LONGEST)
+    client.expect_end(Ending.EOF)
+    client.close()
+    return reply
+
+
+def ask(subject: Subject, probe: Probe, request: bytes = b"hello") -> bytes:
+    """An ordinary session, from connect to the end of the stream; what the reply was."""
+    client = probe.connect(subject)
+    client.send_all(request)
+    return read_reply(client)
+
+
+def usual_reply(subject: Subject, probe: Probe) -> bytes:
+    """The control: the reply to an ordinary request, as it has to be for every other."""
+    with control():
+        return ask(subject, probe)
+
+
+def expect_same(usual: bytes, reply: bytes) -> None:
+    """Claim that a reply is the usual one."""
+    if reply != usual:
+        raise Mismatch(f"the reply that others get, {quote(usual)}", quote(reply))
+
+
+@covers("house:request-reply/one-reply")
+def check_answers_and_closes(subject: Subject, probe: Probe) -> None:
+    """A request draws a reply, and then the end of the stream, though the client has not closed."""
+    ask(subject, probe)
+
+
+@covers("house:request-reply/one-reply")
+@pytest.mark.parametrize("size", [1, 1024])
+def check_ends_with_fin_behind_the_reply(subject: Subject, probe: Probe, wire: Wire, size: int) -> None:
+    """Behind the reply comes FIN, and no RST: all that was sent, up to 1024 octets, was read."""
+    client = probe.connect(subject)
+
+    client.send_all(b"x" * size)
+    client.ending()
+
+    flow = wire.flow(client)
+    flow.expect(sent.data(), got.data(), got.FIN)
+    flow.expect_no(got.RST)
+
+
+@covers("house:request-reply/silent-before-request")
+def check_says_nothing_before_the_request(subject: Subject, probe: Probe, wire: Wire) -> None:
+    """A client that takes its time hears nothing before it has asked, neither a reply nor an end of stream."""
+    client = probe.connect(subject)
+    probe.let_settle(subject)
+
+    client.send_all(b"hello")
+    client.ending()
+
+    flow = wire.flow(client)
+    flow.before(flow.expect(sent.data())).expect_no(got.data() | got.FIN | got.RST)
+
+
+@covers("house:request-reply/content-does-not-matter")
+@pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS.keys())
+def check_every_request_draws_the_same_reply(subject: Subject, probe: Probe, request_: bytes) -> None:
+    """The reply is the same whatever was asked: text or not, one octet or 1024, with a line end or without."""
+    usual = usual_reply(subject, probe)
+
+    reply = ask(subject, probe, request_)
+
+    expect_same(usual, reply)
+
+
+@covers("house:request-reply/content-does-not-matter", "house:any/small-segments")
+def check_request_in_many_segments_is_one_request(subject: Subject, probe: Probe, wire: Wire) -> None:
+    """A request that waits for the server in fourteen segments is read whole: the same reply, FIN, no RST."""
+    usual = usual_reply(subject, probe)
+    with subject.paused():
+        client = probe.connect(subject, segment_size=88)
+        client.send_all(b"x" * 1024)
+        wire.wait_for(client, got.acked(1024))
+
+    reply = read_reply(client)
+
+    expect_same(usual, reply)
+
+
+@covers("house:request-reply/whole-reply", "house:any/small-segments")
+def check_slow_reader_gets_the_whole_reply(subject: Subject, probe: Probe, wire: Wire) -> None:
+    """A client with a window of a few hundred octets, which reads late, gets the reply as others do, to the last octet."""
+    usual = usual_reply(subject, probe)
+    client = probe.connect(subject, receive_buffer=512, segment_size=88)
+    client.send_all(b"hello")
+    wire.wait_for(client, got.data())
+
+    reply = read_reply(client)
+
+    expect_same(usual, reply)
+
+
+@covers("house:request-reply/half-closed-client")
+def check_half_closed_client_is_answered(subject: Subject, probe: Probe, wire: Wire) -> None:
+    """Request and FIN that wait together when the server looks are both seen: the whole reply, then the end."""
+    usual = usual_reply(subject, probe)
+    with subject.paused():
+        client = probe.connect(subject)
+        client.send_all(b"hello")
+        client.half_close()
+        wire.wait_for(client, sent.FIN)
+
+    reply = read_reply(client)
+
+    expect_same(usual, reply)
+
+
+@covers("house:request-reply/empty-request", "house:any/survives")
+def check_end_of_stream_without_a_request(subject: Subject, probe: Probe) -> None:
+    """A client that closes its direction and has asked nothing gets the end of the stream, with a reply or without."""
+    client = probe.connect(subject)
+
+    client.half_close()
+
+    assert client.ending() is Ending.EOF
+    client.close()
+    ask(subject, probe)
+
+
+@covers("house:request-reply/one-reply", "house:request-reply/clients-in-order", "house:any/survives")
+def check_answers_client_after_client(subject: Subject, probe: Probe) -> None:
+    """Thirty clients in turn each get the same reply and the end of the stream."""
+    usual = usual_reply(subject, probe)
+
+    for number in range(30):
+        expect_same(usual, ask(subject, probe, f"client {number}".encode()))
+
+
+@covers("house:any/survives")
+@pytest.mark.parametrize("after", ["connect", "the request", "the reply"])
+def check_survives_a_client_that_resets(subject: Subject, probe: Probe, after: str) -> None:
+    """A client that aborts, in any phase of a session, costs its own connection only."""
+    usual = usual_reply(subject, probe)
+
+    for _ in range(3):
+        client = probe.connect(subject)
+        if after == "connect":
+            probe.let_settle(subject)
+        else:
+            client.send_all(b"hello")
+        if after == "the reply":
+            client.read(1)
+        client.reset()
+
+    expect_same(usual, ask(subject, probe))
+
+
+@covers("house:any/survives")
+@pytest.mark.parametrize("request_", [b"", b"hello"], ids=["without_a_request", "behind_its_request"])
+@pytest.mark.parametrize("how", ["closes", "resets"])
+def check_survives_a_client_that_left_in_the_queue(subject: Subject, probe: Probe, how: str, request_: bytes) -> None:
+    """A client that is gone when it is accepted costs nobody else the reply."""
+    usual = usual_reply(subject, probe)
+
+    for _ in range(3):
+        with subject.paused():
+            client = probe.connect(subject)
+            client.send_all(request_)
+            client.close() if how == "closes" else client.reset()
+        expect_same(usual, ask(subject, probe))
+
+
+@covers("house:any/survives", "house:request-reply/reads-1024")
+def check_survives_more_than_it_reads(subject: Subject, probe: Probe) -> None:
+    """A client that sends more than the server reads, whatever becomes of its reply, leaves the server as it was."""
+    usual = usual_reply(subject, probe)
+    client = probe.connect(subject)
+
+    client.send_all(octets(8 * KiB))
+    client.ending()
+    client.close()
+
+    expect_same(usual, ask(subject, probe))
+
+
+@covers("house:any/no-descriptor-leak")
+def check_leaks_no_descriptor(subject: Subject, probe: Probe) -> None:
+    """Thirty clients that left, half of them by a reset, leave no descriptor open in the server."""
+    usual_reply(subject, probe)
+    before = subject.resources()["descriptors"]
+
+    for number in range(30):
+        client = probe.connect(subject)
+        client.exchange(b"hello", back=1)
+        client.reset() if number % 2 else client.close()
+
+    probe.expect_soon(subject, f"about {before} open descriptors, as before", lambda: _descriptors(subject, before + 8))
+
+
+def _descriptors(subject: Subject, limit: int) -> str:
+    """Why the subject holds too many descriptors; empty when it does not."""
+    held = subject.resources()["descriptors"]
+    return f"{held} open descriptors" if held > limit else ""
