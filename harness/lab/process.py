@@ -12,6 +12,7 @@ below says: a method is an operation, its arguments are the request, what it ret
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -30,6 +31,8 @@ from harness.lab.link import FAR, NEAR, Wiring
 
 LARGEST_MESSAGE = 1 << 18  # octets; an answer carries at most what `children` keeps of two outputs
 HOST_NAME = "subject"
+_SO_RCVBUFFORCE = 33
+_RELAY_BUFFER = 1 << 24  # octets: the relay runs in a busy process
 
 _HOSTS = f"""\
 127.0.0.1 localhost
@@ -206,7 +209,9 @@ def _every_frame(interface: str) -> socket.socket:
     every_protocol, ignore_outgoing = 0x0003, 23  # ETH_P_ALL, PACKET_IGNORE_OUTGOING
     packet = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     packet.setsockopt(263, ignore_outgoing, 1)  # SOL_PACKET: do not hear what the relay itself sends
-    packet.setsockopt(socket.SOL_SOCKET, 33, 1 << 24)  # SO_RCVBUFFORCE, octets: the relay runs in a busy process
+    packet.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RELAY_BUFFER)
+    with contextlib.suppress(PermissionError):  # a user namespace's root may not go beyond net.core.rmem_max
+        packet.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RELAY_BUFFER)
     packet.bind((interface, every_protocol))
     return packet
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # of one test, where an error makes the test's other answers doubtful; tests among each other do not.
 WORST_FIRST = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.DEVIATION)
 
+_VARIANTS = 6  # of one test that are named
 _LEVELS = (Level.MUST.value, Level.DOCUMENTED.value, Level.SHOULD.value, Level.MAY.value, "")
 
 
@@ -65,7 +66,7 @@ class Told:
     verdict: Verdict
     requirement: str  # id, "" where the harness speaks of itself
     level: str
-    behaviour: str  # the test's id without family and subject
+    behaviour: str  # the test's id without family and subject, with all the variants in which it was seen
     purpose: str
     expected: str
     actuals: tuple[str, ...]  # without doubles; ports and counts may differ from row to row
@@ -165,11 +166,11 @@ class Run:
 
     @cached_property
     def told(self) -> tuple[Told, ...]:
-        """What is not as it should be, the worst first, the same finding of several rows told once."""
+        """What is not as it should be, the worst first: of one test and one requirement once, with all its variants."""
         groups: dict[tuple[str, ...], list[tuple[Result, Finding]]] = {}
         for row in self.rows:
             for finding in _complaints(row):
-                key = (row.behaviour, finding.verdict.value, finding.requirement, finding.expected)
+                key = (row.behaviour.partition("[")[0], finding.verdict.value, finding.requirement)
                 groups.setdefault(key, []).append((row, finding))
         told = [self._tell(tuple(seen)) for seen in groups.values()]
         return tuple(sorted(told, key=_urgency))
@@ -228,12 +229,20 @@ class Run:
             verdict=finding.verdict,
             requirement=finding.requirement,
             level=level,
-            behaviour=row.behaviour,
+            behaviour=_behaviour(seen),
             purpose=row.purpose,
             expected=finding.expected,
             actuals=tuple(dict.fromkeys(one.actual for _, one in seen)),
             seen=seen,
         )
+
+
+def _behaviour(seen: tuple[tuple[Result, Finding], ...]) -> str:
+    parts = [row.behaviour.partition("[") for row, _ in seen]
+    variants = list(dict.fromkeys(variant.removesuffix("]") for _, _, variant in parts if variant))
+    if len(variants) > _VARIANTS:
+        variants[_VARIANTS - 1 :] = [f"{len(variants) - _VARIANTS + 1} more"]
+    return f"{parts[0][0]}[{', '.join(variants)}]" if variants else parts[0][0]
 
 
 def _complaints(row: Result) -> Iterable[Finding]:

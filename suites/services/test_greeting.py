@@ -1,7 +1,7 @@
 """The contract of a greeting server: it speaks first, one line of ASCII ended by CRLF, and closes; for each client.
 
-What the line says is its own affair, and may differ from client to client. A server that waits for the client to close,
-once it has closed its own direction, is a correct one, and may let the next client wait meanwhile: so clients close here.
+What the line says is its own affair, and may differ from client to client. A server that has closed its own direction
+and waits for the client to close is a correct one, and may let the next client wait meanwhile: so clients close here.
 """
 
 from __future__ import annotations

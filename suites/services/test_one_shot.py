@@ -1,4 +1,4 @@
-"""The contract of a one-shot server: it takes one connection, reads one message, closes, ends with status 0, and is gone.
+"""The contract of a one-shot server: it takes one connection, reads one message, closes, and ends with status 0.
 
 Whether it replies is its own affair; whether it closes its listener before or after the connection, too.
 """
@@ -84,7 +84,7 @@ def check_ends_the_connection_in_order(subject: Subject, probe: Probe, wire: Wir
 
 @covers("house:one-shot/orderly-fin", "house:any/small-segments")
 def check_message_in_many_segments_is_read_whole(subject: Subject, probe: Probe, wire: Wire) -> None:
-    """A message that waits for the server in fourteen segments is one message: it is read whole, FIN follows, no RST."""
+    """A message that waits for the server in fourteen segments is one message: it is read whole, so FIN and no RST."""
     with subject.paused():
         client = probe.connect(subject, segment_size=88)
         client.send_all(b"x" * 1024)

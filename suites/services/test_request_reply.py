@@ -1,4 +1,4 @@
-"""The contract of a request-reply server: it reads one message, answers with its fixed reply, and closes; for each client.
+"""The contract of a request-reply server: for each client it reads one message, sends its fixed reply, and closes.
 
 It reads once, up to 1024 octets: so a request goes in one segment here, or waits whole until the server looks. A server
 that serves one client at a time is a correct one, also when it waits for the client to close before the next has its
@@ -20,7 +20,7 @@ PROFILES = ("request-reply",)
 
 LONGEST = 1024 * KiB  # octets of a reply that we read
 
-REQUESTS = {
+MESSAGES = {
     "one_octet": b"x",
     "1024_octets": b"x" * 1024,
     "line": b"GET / HTTP/1.0\r\n\r\n",
@@ -91,12 +91,12 @@ def check_says_nothing_before_the_request(subject: Subject, probe: Probe, wire: 
 
 
 @covers("house:request-reply/content-does-not-matter")
-@pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS.keys())
-def check_every_request_draws_the_same_reply(subject: Subject, probe: Probe, request_: bytes) -> None:
+@pytest.mark.parametrize("message", MESSAGES.values(), ids=MESSAGES.keys())
+def check_every_request_draws_the_same_reply(subject: Subject, probe: Probe, message: bytes) -> None:
     """The reply is the same whatever was asked: text or not, one octet or 1024, with a line end or without."""
     usual = usual_reply(subject, probe)
 
-    reply = ask(subject, probe, request_)
+    reply = ask(subject, probe, message)
 
     expect_same(usual, reply)
 
@@ -117,7 +117,7 @@ def check_request_in_many_segments_is_one_request(subject: Subject, probe: Probe
 
 @covers("house:request-reply/whole-reply", "house:any/small-segments")
 def check_slow_reader_gets_the_whole_reply(subject: Subject, probe: Probe, wire: Wire) -> None:
-    """A client with a window of a few hundred octets, which reads late, gets the reply as others do, to the last octet."""
+    """A client with a window of a few hundred octets, which reads late, gets the reply as others do, to its end."""
     usual = usual_reply(subject, probe)
     client = probe.connect(subject, receive_buffer=512, segment_size=88)
     client.send_all(b"hello")
@@ -184,16 +184,16 @@ def check_survives_a_client_that_resets(subject: Subject, probe: Probe, after: s
 
 
 @covers("house:any/survives")
-@pytest.mark.parametrize("request_", [b"", b"hello"], ids=["without_a_request", "behind_its_request"])
+@pytest.mark.parametrize("message", [b"", b"hello"], ids=["without_a_request", "behind_its_request"])
 @pytest.mark.parametrize("how", ["closes", "resets"])
-def check_survives_a_client_that_left_in_the_queue(subject: Subject, probe: Probe, how: str, request_: bytes) -> None:
+def check_survives_a_client_that_left_in_the_queue(subject: Subject, probe: Probe, how: str, message: bytes) -> None:
     """A client that is gone when it is accepted costs nobody else the reply."""
     usual = usual_reply(subject, probe)
 
     for _ in range(3):
         with subject.paused():
             client = probe.connect(subject)
-            client.send_all(request_)
+            client.send_all(message)
             client.close() if how == "closes" else client.reset()
         expect_same(usual, ask(subject, probe))
 

@@ -1,0 +1,309 @@
+"""The contract of an echo server over UDP (RFC 862): one datagram in, the same datagram out, to whoever sent it.
+
+UDP promises neither order nor delivery; the link loses nothing, and a burst here fits any receive buffer, so what is
+missing was lost by the server. In which order it answers is its own affair.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.suite import (
+    LARGEST_V4,
+    LARGEST_V6,
+    Inconclusive,
+    Mismatch,
+    NotApplicable,
+    checksum_fault,
+    control,
+    covers,
+    got,
+    octets,
+    sent,
+)
+
+if TYPE_CHECKING:
+    from harness.suite import DatagramClient, Probe, Subject, Wire
+
+PROFILES = ("udp-echo",)
+
+BURST = 50  # datagrams of up to a few hundred octets: the kernel counts less than 1 KiB for each, and holds 208 KiB
+CLOSED = 1  # a port on which nobody listens (tcpmux, which was never offered over UDP)
+
+TEXTS = {
+    "every_value": bytes(range(256)) * 2,
+    "nul": b"\0" * 30 + b"between" + b"\0",
+    "line_ends": b"\r\n\n\r\r\n no end of line",
+    "broken_utf8": b"\xff\xfe\x80\xc3(\xed\xa0\x80\xf5",
+}
+
+
+def serves(subject: Subject, probe: Probe) -> None:
+    """The control of those tests that do something bad to the server: before it, it serves."""
+    with control():
+        probe.datagrams(subject).expect_back(b"before")
+
+
+def numbered(count: int, name: str = "datagram") -> list[bytes]:
+    """Datagrams of which no two are alike, nor of the same size."""
+    return [f"{name} {number:03}".encode() + b"." * number for number in range(count)]
+
+
+def expect_each_once(client: DatagramClient, wanted: list[bytes]) -> None:
+    """Claim that these datagrams come, in any order, each once and from where we asked, and no other."""
+    came = [answer.octets for _ in wanted if (answer := client.receive()) is not None and answer.source == client.far]
+    came += [extra.octets for extra in client.beside(b"fence")]
+    missing, extra = Counter(wanted) - Counter(came), Counter(came) - Counter(wanted)
+    if missing or extra:
+        expected = f"{len(wanted)} datagrams are answered, each with itself, once"
+        said = [f"{sum(missing.values())} were not, first {min(missing)!r}"] if missing else []
+        said += [f"{sum(extra.values())} answers are too many, first {min(extra)[:48]!r}"] if extra else []
+        raise Mismatch(expected, "; ".join(said))
+
+
+@covers("rfc862:udp/same-data")
+@pytest.mark.parametrize("size", [1, 512, 1472, 1473, 8192])
+def check_every_size_comes_back(subject: Subject, probe: Probe, size: int) -> None:
+    """A datagram comes back as it was sent, be it one octet, one frame, or several fragments."""
+    client = probe.datagrams(subject)
+
+    client.expect_back(octets(size))
+
+
+@covers("rfc862:udp/same-data")
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
+def check_octets_come_back_unchanged(subject: Subject, probe: Probe, text: bytes) -> None:
+    """Octets are octets: NUL, line ends and what is no UTF-8 come back as they went."""
+    client = probe.datagrams(subject)
+
+    client.expect_back(text)
+
+
+@covers("rfc862:udp/same-data")
+def check_short_one_after_a_long_one(subject: Subject, probe: Probe) -> None:
+    """A short datagram comes back without a tail of the longer one before it."""
+    client = probe.datagrams(subject)
+
+    client.expect_back(octets(1000))
+    client.expect_back(b"short")
+    client.expect_back(b"s")
+
+
+@covers("rfc862:udp/empty")
+def check_empty_datagram_comes_back_empty(subject: Subject, probe: Probe, wire: Wire) -> None:
+    """A datagram without data is a datagram: it is answered by one, and the service goes on."""
+    serves(subject, probe)
+    client = probe.datagrams(subject)
+
+    client.expect_back(b"")
+    client.expect_back(b"still there?")
+
+    wire.flow(client).expect(sent.datagram(size=0), got.datagram(size=0), sent.datagram(), got.datagram())
+
+
+@covers("rfc862:udp/maximal", "rfc768:Fields/at-most-65507-octets-over-ipv4")
+def check_largest_datagram_comes_back(subject: Subject, probe: Probe) -> None:
+    """The largest datagram that there can be comes back whole, and the service goes on."""
+    client = probe.datagrams(subject)
+
+    client.expect_back(octets(LARGEST_V4 if subject.family == "v4" else LARGEST_V6))
+    client.expect_back(b"still there?")
+
+
+@covers("rfc862:udp/no-truncation")
+@pytest.mark.parametrize("size", [513, 1025, 2049, 4097, 8193, LARGEST_V4])
+def check_no_answer_is_cut_short(subject: Subject, probe: Probe, size: int) -> None:
+    """A datagram that is too large for the server is not answered with a part of itself: whole, or not at all."""
+    serves(subject, probe)
+    client = probe.datagrams(subject)
+    whole = octets(size)
+
+    client.send(whole)
+
+    for answer in client.beside(b"fence"):
+        if answer.octets != whole:
+            raise Mismatch(f"a datagram of {size} octets comes back whole, or not at all", str(answer))
+
+
+@covers("rfc862:udp/fragments", "rfc1122:3.3.2/reassembly-up-to-emtu-r")
+def check_fragments_are_put_together(subject: Subject, probe: Probe, wire: Wire) -> None:
+    """A datagram larger than the MTU arrives in fragments, is answered whole, and the answer is one datagram."""
+    client = probe.datagrams(subject)
+
+    client.expect_back(octets(4000))
+
+    asked, answered = wire.flow(client).expect_only(sent.datagram(size=4000), got.datagram(size=4000))
+    assert len(asked.packet.frames) > 1, "the control: the request went in fragments"
+    assert len(answered.packet.frames) > 1
+
+
+@covers("rfc862:udp/one-in-one-out")
+def check_one_answer_for_one_datagram(subject: Subject, probe: Probe, wire: Wire) -> None:
+    """A datagram draws one answer, and not a second one before the next is answered."""
+    client = probe.datagrams(subject)
+
+    client.expect_back(b"one")
+    client.expect_nothing_before(b"fence")
+
+    wire.flow(client).expect_only(sent.datagram(), got.datagram(), sent.datagram(), got.datagram())
+
+
+@covers("rfc862:udp/one-in-one-out")
+def check_every_one_of_many_is_answered(subject: Subject, probe: Probe) -> None:
+    """A hundred datagrams, each sent when the one before was answered, are all answered."""
+    client = probe.datagrams(subject)
+
+    for datagram in numbered(100):
+        client.expect_back(datagram)
+
+
+@covers("rfc862:udp/one-in-one-out")
+def check_burst_is_answered_one_by_one(subject: Subject, probe: Probe) -> None:
+    """Fifty datagrams that wait together when the server looks are answered each by itself: no two joined, none lost."""
+    client = probe.datagrams(subject)
+    burst = numbered(BURST)
+
+    with subject.paused():
+        for datagram in burst:
+            client.send(datagram)
+
+    expect_each_once(client, burst)
+
+
+@covers("rfc862:udp/reply-address")
+def check_answer_comes_from_the_port_asked(subject: Subject, probe: Probe, wire: Wire) -> None:
+    """The answer comes from the address and port that were asked, and goes to the port that asked."""
+    client = probe.datagrams(subject)
+
+    client.expect_back(b"who are you?")
+
+    wire.flow(client).expect_only(sent.datagram(), got.datagram())
+
+
+@covers("rfc862:udp/reply-source", "rfc1122:4.1.3.5/reply-source-equals-request-destination")
+def check_answer_comes_from_the_address_asked(subject: Subject, probe: Probe) -> None:
+    """A server bound to every address of its host answers from the one that was asked, whichever the route prefers."""
+    addresses = subject.addresses()
+    if len(addresses) == 1:
+        raise NotApplicable(f"the subject is bound to {subject.address.host} alone")
+
+    for address in addresses:
+        probe.datagrams(subject, to=address).expect_back(b"who are you?")
+
+
+@covers("rfc862:udp/to-the-sender-only")
+@pytest.mark.parametrize("clients", [2, 5])
+def check_every_client_gets_its_own(subject: Subject, probe: Probe, clients: int) -> None:
+    """Clients that take turns each get what they sent, and nothing of the others."""
+    everybody = [probe.datagrams(subject) for _ in range(clients)]
+
+    for number in range(3):
+        for name, client in enumerate(everybody):
+            client.expect_back(f"client {name} says {number}".encode())
+
+    for client in everybody:
+        client.expect_nothing_before(b"fence")
+
+
+@covers("rfc862:udp/to-the-sender-only")
+def check_every_client_of_a_burst_gets_its_own(subject: Subject, probe: Probe) -> None:
+    """Datagrams of five clients, mixed, that wait together when the server looks are answered each to its sender."""
+    everybody = [probe.datagrams(subject) for _ in range(5)]
+    texts = [numbered(5, f"client {name} says") for name in range(5)]
+
+    with subject.paused():
+        for number in range(5):
+            for client, own in zip(everybody, texts, strict=True):
+                client.send(own[number])
+
+    for client, own in zip(everybody, texts, strict=True):
+        expect_each_once(client, own)
+
+
+@covers("rfc862:udp/survives-icmp", "house:any/survives")
+def check_survives_an_answer_that_nobody_hears(subject: Subject, probe: Probe, wire: Wire) -> None:
+    """A client that is gone draws ICMP port unreachable for its answer; the server answers the next ones all the same."""
+    serves(subject, probe)
+    gone = probe.datagrams(subject)
+    other = probe.datagrams(subject)
+
+    with subject.paused():
+        gone.send(b"never heard")
+        gone.close()
+    with control():
+        wire.wait_for(gone, got.datagram())
+    if not wire.flow(gone).pick(sent.icmp("port unreachable")):
+        raise Inconclusive("our kernel did not answer with ICMP port unreachable")
+
+    for number in range(3):
+        other.expect_back(f"still there {number}?".encode())
+
+
+@covers("rfc862:udp/no-amplification", "rfc8085:6/no-reflection-amplification")
+@pytest.mark.parametrize("size", [0, 1, 13])
+def check_no_answer_is_larger_than_its_request(subject: Subject, probe: Probe, size: int) -> None:
+    """A small datagram draws no larger one: a server that pads is a weapon for who forges his address."""
+    serves(subject, probe)
+    client = probe.datagrams(subject)
+
+    client.send(octets(size))
+
+    for answer in client.beside(octets(100)):
+        if len(answer.octets) > size:
+            raise Mismatch(f"no answer is larger than the {size} octets that asked", str(answer))
+
+
+@covers("rfc768:Fields/checksum-covers-pseudo-header-and-data", "rfc1122:4.1.3.4/checksums-generated-and-validated")
+@pytest.mark.parametrize("size", [1, 2, 1001])
+def check_checksums_are_right(subject: Subject, probe: Probe, wire: Wire, size: int) -> None:
+    """The checksum of an answer is right, over an even number of octets and over an odd one."""
+    client = probe.datagrams(subject)
+    with control():
+        client.expect_back(octets(size))
+
+    answer = wire.flow(client).expect(got.datagram())
+
+    frame = wire.capture().frames[answer.number - 1]
+    assert not checksum_fault(frame)
+
+
+@covers("rfc8085:3.4/applications-keep-checksums-enabled", "rfc1122:4.1.3.4/checksumming-on-by-default")
+def check_answers_have_a_checksum(subject: Subject, probe: Probe, wire: Wire) -> None:
+    """An answer has a checksum: a field of 0 would say that there is none."""
+    client = probe.datagrams(subject)
+    with control():
+        client.expect_back(b"hello")
+
+    answer = wire.flow(client).expect(got.datagram()).packet
+
+    assert answer.checksum != 0
+
+
+@covers("rfc768:Fields/computed-zero-sent-as-all-ones")
+def check_checksum_of_zero_goes_as_all_ones(subject: Subject, probe: Probe, wire: Wire) -> None:
+    """A checksum that comes to 0 is sent as 0xFFFF, because 0 says that there is none."""
+    client = probe.datagrams(subject)
+    with control():
+        client.expect_back(b"\0\0")
+    checksum = wire.flow(client).expect(got.datagram()).packet.checksum
+    if checksum == 0:
+        raise NotApplicable("the subject sends no checksums")
+
+    # Two octets of data that are the complement of all the rest: the checksum over all comes to 0.
+    client.expect_back(checksum.to_bytes(2, "big"))
+
+    assert wire.flow(client).pick(got.datagram())[-1].packet.checksum == 0xFFFF
+
+
+@covers("rfc1122:4.1.3.1/closed-udp-port-draws-port-unreachable")
+def check_closed_port_is_told(subject: Subject, probe: Probe, wire: Wire) -> None:
+    """A datagram to a port where nobody listens draws ICMP port unreachable: who asks does not wait in vain."""
+    client = probe.datagrams(subject, to=subject.address._replace(port=CLOSED))
+
+    client.send(b"anybody?")
+
+    wire.wait_for(client, got.icmp("port unreachable"))
+    wire.flow(client).expect_only(sent.datagram(), got.icmp("port unreachable"))
