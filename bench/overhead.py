@@ -1,8 +1,8 @@
 """What one test costs before it does anything: lab, subject, capture, verdict, evidence.
 
 Whole: pytest runs an empty test of a suite with the reference servers of one profile, without workers, once 20 times
-and once 120 times; the difference of the times, divided by 100, is what one more test costs. What starts once is thereby
-left out. The same with a plain empty test tells how much of it is pytest's own.
+and once 120 times; the difference of the times, divided by 100, is what one more test costs. What starts once is
+thereby left out. The same with a plain empty test tells how much of it is pytest's own.
 
 Parts: the pieces of the fixtures by hand, in the order in which a test goes through them.
 """

@@ -1,8 +1,8 @@
 """The certificate: proof that a capture is whole, without which no verdict rests on it.
 
-Five facts: the opening marker was seen before anything else, the closing fence after it, the kernel dropped no frame for
-want of a slot, no acknowledgment covers octets that were not captured, and the octets that the sockets gave are those on
-the wire. If one does not hold, what the test would conclude is inconclusive.
+Five facts: the opening marker was seen before anything else, the closing fence after it, the kernel dropped no frame
+for want of a slot, no acknowledgment covers octets that were not captured, and the octets that the sockets gave are
+those on the wire. If one does not hold, what the test would conclude is inconclusive.
 """
 
 from __future__ import annotations

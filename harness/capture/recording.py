@@ -1,7 +1,7 @@
 """The wire of one test: recorded from before the first connection, asked for flows, and certified.
 
-What a suite knows as `wire`. `flow()` sends a fence round first, so what is not in the flow did not happen; `wait_for()`
-waits for one event. Both give a flow only with a certificate that the capture is whole.
+What a suite knows as `wire`. `flow()` sends a fence round first, so what is not in the flow did not happen;
+`wait_for()` waits for one event. Both give a flow only with a certificate that the capture is whole.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The tap: a ring of memory that the kernel fills with every frame of an interface, shared with this process.
 
 The ring is open before the stimulus and the kernel writes it alone, so the probe is not disturbed; frames are taken out
-when a test waits or asks. It is a TPACKET_V2 ring: each frame has a slot and is visible the moment it is whole. The loser,
-TPACKET_V3, packs frames into blocks, which hold more but are handed over when full or when a timer runs out: every fence
-would wait for that timer, and a trickle of frames uses up a block for each.
+when a test waits or asks. It is a TPACKET_V2 ring: each frame has a slot and is visible the moment it is whole. The
+loser, TPACKET_V3, packs frames into blocks, which hold more but are handed over when full or when a timer runs out:
+every fence would wait for that timer, and a trickle of frames uses up a block for each.
 """
 
 from __future__ import annotations

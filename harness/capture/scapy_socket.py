@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from scapy.data import MTU
 from scapy.layers.l2 import Ether
-from scapy.packet import Packet
 from scapy.supersocket import SuperSocket
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from scapy.packet import Packet
 
     from harness.capture.ring import Tap
     from harness.wire.frame import Frame

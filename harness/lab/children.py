@@ -1,8 +1,8 @@
 """The programs that a lab runs: started, heard out, and ended to the last descendant.
 
 The lab process is pid 1 of its own pid namespace. So whatever a program forks stays below it, orphans come to it, and
-`kill(-1)` ends exactly what the lab started. A program is exec'd, as the user would, or, for servers of our own that are
-written in Python, *warm*: forked from this interpreter, which saves the 15 ms that a fresh one takes to start.
+`kill(-1)` ends exactly what the lab started. A program is exec'd, as the user would, or, for servers of our own that
+are written in Python, *warm*: forked from this interpreter, which saves the 15 ms that a fresh one takes to start.
 """
 
 from __future__ import annotations

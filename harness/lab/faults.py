@@ -60,7 +60,7 @@ class Fault:
         return self.fate
 
     def wait(self, at_least: int | None = None, seconds: float = budget.RESPONSE) -> None:
-        """Wait until the rule has acted `at_least` so often (as often as it may, if not said); Inconclusive if it has not."""
+        """Wait until the rule has acted `at_least` so often, or as often as it may; Inconclusive if it does not."""
         wanted = at_least or self.times or 1
         with self._acted:
             if not self._acted.wait_for(lambda: self.hits >= wanted, seconds):

@@ -1,13 +1,13 @@
 """The fence: proof that the wire has told all it had to tell.
 
-A packet of our own travels the link from the near end to the far end and another one back. When it is back, all that was
-sent before has been handed to the kernel at the other end, and all which that kernel sent in answer has passed the tap.
-A veth hands a frame to a queue of the processor that sends it, so frames keep their order only on one processor: the
-marker therefore goes once through the queue of every processor that a subject may run on.
+A packet of our own travels the link from the near end to the far end and another one back. When it is back, all that
+was sent before has been handed to the kernel at the other end, and all which that kernel sent in answer has passed the
+tap. A veth hands a frame to a queue of the processor that sends it, so frames keep their order only on one processor:
+the marker therefore goes once through the queue of every processor that a subject may run on.
 
 Markers are IPv4 packets of an experimental protocol (253, RFC 3692), sent over raw sockets: no port is taken from a
-subject, no stack answers them. The loser was a packet socket with an ethertype of its own: closing one waits for a grace
-period of the kernel, 10 ms and more, twice a test.
+subject, no stack answers them. The loser was a packet socket with an ethertype of its own: closing one waits for a
+grace period of the kernel, 10 ms and more, twice a test.
 """
 
 from __future__ import annotations

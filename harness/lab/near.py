@@ -1,7 +1,7 @@
 """The near side: where the probe's sockets are made, where the tap sits, and how a fence goes round.
 
-In a lab that is the near end of the link. For a subject that runs already, it is this host: then the tap needs the right
-to open a packet socket and a loopback address to watch, because only there no other machine can hold frames back.
+In a lab that is the near end of the link. For a subject that runs already, it is this host: then the tap needs the
+right to open a packet socket and a loopback address to watch, because only there no other machine can hold frames back.
 """
 
 from __future__ import annotations
@@ -20,9 +20,17 @@ if TYPE_CHECKING:
 class Near(Protocol):
     """What a probe and a tap need of the side they stand on."""
 
-    interface: str
-    loopback: bool
-    port: int | None  # the only one to look at, where others talk too; None: every frame is the test's own
+    @property
+    def interface(self) -> str:
+        """Where the tap sits."""
+
+    @property
+    def loopback(self) -> bool:
+        """Whether each frame shows twice there."""
+
+    @property
+    def port(self) -> int | None:
+        """The only one to look at, where others talk too; None: every frame is the test's own."""
 
     def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
         """A socket of this side."""

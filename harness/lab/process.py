@@ -2,8 +2,8 @@
 
 Two processes, in truth. The outer one takes the namespaces and forks; the inner one is pid 1 of its own pid namespace
 and does all the work. When pid 1 ends, the kernel ends everything below it; pid 1 ends when the test process closes the
-control socket, dies, or is killed: nothing stays behind, whatever happens. (A process that has unshared its pid namespace
-cannot fork again once that pid 1 is gone, hence one outer process for each lab.)
+control socket, dies, or is killed: nothing stays behind, whatever happens. (A process that has unshared its pid
+namespace cannot fork again once that pid 1 is gone, hence one outer process for each lab.)
 
 The test process asks over a socket that keeps message borders: one JSON object each way, descriptors beside it. Every
 operation is short and never waits for a subject, so one at a time is enough. What the operations are, the class `Lab`
@@ -93,7 +93,7 @@ class Lab:
         ready: bool = False,
         talk: bool = False,
     ) -> tuple[dict[str, Any], list[int]]:
-        """Start a program at the far end; hand over its pidfd, then its `ready` pipe, then its stdin and stdout to `talk`.
+        """Start a program at the far end; hand over its pidfd, its `ready` pipe, and stdin and stdout to `talk`.
 
         Without `talk` it reads from the null device, and the lab keeps what it prints.
         """
@@ -138,7 +138,7 @@ class Lab:
         return self.children[pid].report()
 
     def follow(self, pid: int, protocol: int, states: int, port: int) -> tuple[dict[str, Any], list[int]]:
-        """Watch who goes on with the port of a program that ended with 0; hand over its pidfd, or answer 0 for nobody."""
+        """Watch who goes on with the port of a program that ended with 0: its pid and pidfd, or 0 for nobody."""
         if self.child(pid)["exit"] != 0:
             return {"pid": 0}, []
         families = (socket.AF_INET, socket.AF_INET6)
@@ -268,7 +268,7 @@ def _answer(lab: Lab, request: dict[str, Any]) -> tuple[dict[str, Any], list[int
 
 
 def enter_namespaces() -> None:
-    """Take user (unless root), network, pid, mount and UTS namespaces; the next fork is pid 1 of the new pid namespace."""
+    """Take user (unless root), network, pid, mount and UTS namespaces; the next fork is pid 1 of the new one."""
     if os.getuid():
         kernel.own_user_namespace()
     kernel.unshare(kernel.CLONE_NEWNET | kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWUTS)

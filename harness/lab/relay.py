@@ -1,8 +1,8 @@
-"""The relay: a link cut in two, with a forwarder between that hands each frame on, unless a fault has another fate for it.
+"""The relay: a link cut in two, and a forwarder between that hands each frame on unless a fault decides otherwise.
 
-It runs in a thread of the test process, on two packet sockets of the middle namespace that the lab handed over: so a rule
-is an ordinary Python value, and its hits can be read. Frames keep their order in each direction; the markers of a fence
-pass like any other frame, so a fence proves the relay empty too.
+It runs in a thread of the test process, on two packet sockets of the middle namespace that the lab handed over: so a
+rule is an ordinary Python value, and its hits can be read. Frames keep their order in each direction; the markers of a
+fence pass like any other frame, so a fence proves the relay empty too.
 """
 
 from __future__ import annotations
@@ -55,12 +55,13 @@ class Relay:
     def __exit__(self, *_: object) -> None:
         self._wake.send(b"x")
         self._thread.join()
-        for end, _, _ in self._ends.values():
-            end.close()
+        for source, _toward, _sent in self._ends.values():
+            source.close()
         self._woken.close()
         self._wake.close()
 
-    # -- faults ---------------------------------------------------------------------------------------------------------
+    # -- faults
+    # ---------------------------------------------------------------------------------------------------------
 
     def drop(self, pattern: Pattern, *, times: int | None = None) -> contextlib.AbstractContextManager[Fault]:
         """Within the block, frames that match get lost, `times` of them at most."""
@@ -95,7 +96,8 @@ class Relay:
         for toward, octets in waiting:
             toward.send(octets)
 
-    # -- forwarding -----------------------------------------------------------------------------------------------------
+    # -- forwarding
+    # -----------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         poll = select.poll()

@@ -103,7 +103,8 @@ def link(settings: Settings, request: pytest.FixtureRequest) -> Relay:
     if settings.address:
         raise NotApplicable("needs a link of ours, on which frames can be lost: start the subject with --serve")
     request.getfixturevalue("lab")
-    return request.node.stash[relay_key]
+    relay: Relay = request.node.stash[relay_key]
+    return relay
 
 
 @pytest.fixture

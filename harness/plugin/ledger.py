@@ -1,7 +1,7 @@
 """The record of a run: what was planned, each row as it is judged, the summary and the exit code. In the controller.
 
-Workers judge and write evidence; only this process writes results.jsonl and renders reports, so nothing is written twice
-however many workers there are. What was planned and never reported is lost, and the exit code says so.
+Workers judge and write evidence; only this process writes results.jsonl and renders reports, so nothing is written
+twice however many workers there are. What was planned and never reported is lost, and the exit code says so.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Which tests judge whom: every test on IPv4 and IPv6, every subject test once for each subject of its profiles.
 
 A test that judges the subject takes the fixture `subject`; its module says in `PROFILES` for which profiles it holds. A
-test that judges the kernel's TCP takes `serve`, whose told server makes the calls; it says nothing about a server of the
-user's, so it is left out when one was given.
+test that judges the kernel's TCP takes `serve`, whose told server makes the calls; it says nothing about a server of
+the user's, so it is left out when one was given.
 """
 
 from __future__ import annotations

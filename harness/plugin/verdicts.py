@@ -58,10 +58,10 @@ def pytest_runtest_makereport(
             result = _judge(row, item, call, raised)
         except Exception as broken:  # the lab is lost, the disk is full: it costs this test, and no other
             result = _broken(row, raised, broken)
-        report.sockspec = result.as_record()
+        report.__dict__["sockspec"] = result.as_record()
         _shape(report, result, settings_of(item.config).strict)
     elif call.when == "teardown" and raised is not None:
-        report.sockspec_teardown = f"tear-down: {type(raised).__name__}: {raised}"
+        report.__dict__["sockspec_teardown"] = f"tear-down: {type(raised).__name__}: {raised}"
     return report
 
 

@@ -1,7 +1,8 @@
 """The client: our end of a TCP connection, through the kernel's sockets.
 
-A client never blocks on its socket. It waits with patience (see `harness.subject.patience`), counts what went out and what
-came in, and its claims raise `Mismatch` with expected and actual in words, so that a suite reads as what must hold.
+A client never blocks on its socket. It waits with patience (see `harness.subject.patience`), counts what went out and
+what came in, and its claims raise `Mismatch` with expected and actual in words, so that a suite reads as what must
+hold.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from harness.analysis.accounting import Delivered
 from harness.payload import count, first_difference, quote
 from harness.probe.ending import Ending
 from harness.verdict import Mismatch
-from harness.wire.segment import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.subject.patience import Patience
+    from harness.wire.segment import Endpoint
 
 _CHUNK = 1 << 18  # octets per recv() or send()
 _BROKEN = {errno.ECONNRESET, errno.EPIPE}

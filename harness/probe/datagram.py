@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LARGEST_V4 = 65507  # octets: 65535 less the headers of IPv4 and UDP (RFC 768)
 LARGEST_V6 = 65527  # octets: 65535 less the header of UDP (RFC 8200: the length field counts no IPv6 header)
 
+_MANY = 1000  # datagrams: behind so many wrong ones the right one is not looked for
 _SHOWN = 48  # octets of a datagram that a message quotes
 
 
@@ -102,12 +103,12 @@ class DatagramClient:
         """What comes before or with the answer to `fence`, which is sent now; a claim that this is answered."""
         self.send(fence)
         found: list[Received] = []
-        while (answer := self.receive()) is not None:
+        while len(found) < _MANY and (answer := self.receive()) is not None:
             if (answer.octets, answer.source) == (fence, self.far):
                 return found + self.waiting()
             found.append(answer)
-        instead = f", only {len(found)} others, first {found[0]}" if found else ""
-        raise Mismatch(f"{_told(fence)} from {self.far}", f"it did not come{instead}; {self._why}")
+        came = f"{len(found)} others came, first {found[0]}" if found else "no datagram came"
+        raise Mismatch(f"{_told(fence)} from {self.far}", f"{came}; {self._why}" if self._why else came)
 
     def close(self) -> None:
         """Close the socket."""

@@ -1,6 +1,7 @@
 """What listen(n) admits, what a client sees beyond it, and what becomes of those who waited (listen(2), tcp(7)).
 
-The subject is the kernel's TCP: the told server listens and accepts only when it is told to, so its queue fills for sure.
+The subject is the kernel's TCP: the told server listens and accepts only when it is told to, so its queue fills for
+sure.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""How a connection ends: orderly with FIN, each direction for itself, or with RST when something was lost (RFC 9293 3.6).
+"""How a connection ends: orderly with FIN, each direction for itself, or with RST when something was lost.
 
-The subject is the kernel's TCP: the told server makes the calls, so each test decides who closes, and when.
+The document is RFC 9293 3.6. The subject is the kernel's TCP: the told server makes the calls, so each test decides who
+closes, and when.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Short sends and closed windows: what happens when one side takes less than the other has (RFC 9293 3.8.6, send(2))."""
+"""Short sends and closed windows: one side takes less than the other has (RFC 9293 3.8.6, send(2))."""
 
 from __future__ import annotations
 
@@ -25,9 +25,13 @@ def test_full_window_makes_send_short(serve: Serve, probe: Probe, wire: Wire) ->
     wire.wait_for(client, sent.window(0))
 
     assert 0 < taken < MUCH, "send() says how much it took"
-    with pytest.raises(BlockingIOError):
-        while taken < MUCH:
+    for _ in range(100):  # each may still find room that the kernel has made meanwhile
+        try:
             taken += subject.tell(f"send-rest {MUCH} 7 {taken}")
+        except BlockingIOError:
+            break
+    else:
+        pytest.fail("send() never said EAGAIN, however full the window")
     client.widen()
     client.expect(octets(MUCH, seed=7)[:taken])
 

@@ -22,6 +22,7 @@ from harness.suite import (
     covers,
     got,
     octets,
+    quote,
     sent,
 )
 
@@ -53,15 +54,17 @@ def numbered(count: int, name: str = "datagram") -> list[bytes]:
 
 
 def expect_each_once(client: DatagramClient, wanted: list[bytes]) -> None:
-    """Claim that these datagrams come, in any order, each once and from where we asked, and no other."""
-    came = [answer.octets for _ in wanted if (answer := client.receive()) is not None and answer.source == client.far]
-    came += [extra.octets for extra in client.beside(b"fence")]
+    """Claim that these datagrams come, in any order, each once, and no other."""
+    came: list[bytes] = []
+    while len(came) < len(wanted) and (answer := client.receive()) is not None:
+        came.append(answer.octets)
+    if len(came) == len(wanted):
+        came += [extra.octets for extra in client.beside(b"fence")]
     missing, extra = Counter(wanted) - Counter(came), Counter(came) - Counter(wanted)
     if missing or extra:
-        expected = f"{len(wanted)} datagrams are answered, each with itself, once"
-        said = [f"{sum(missing.values())} were not, first {min(missing)!r}"] if missing else []
-        said += [f"{sum(extra.values())} answers are too many, first {min(extra)[:48]!r}"] if extra else []
-        raise Mismatch(expected, "; ".join(said))
+        said = [f"{missing.total()} of them did not come, first {quote(min(missing))}"] if missing else []
+        said += [f"{extra.total()} came that should not, first {quote(min(extra))}"] if extra else []
+        raise Mismatch(f"{len(wanted)} datagrams are answered, each with itself and once", "; ".join(said))
 
 
 @covers("rfc862:udp/same-data")
@@ -162,7 +165,7 @@ def check_every_one_of_many_is_answered(subject: Subject, probe: Probe) -> None:
 
 @covers("rfc862:udp/one-in-one-out")
 def check_burst_is_answered_one_by_one(subject: Subject, probe: Probe) -> None:
-    """Fifty datagrams that wait together when the server looks are answered each by itself: no two joined, none lost."""
+    """Fifty datagrams that wait together when the server looks are answered each by itself, none joined and none lost."""
     client = probe.datagrams(subject)
     burst = numbered(BURST)
 
@@ -225,7 +228,7 @@ def check_every_client_of_a_burst_gets_its_own(subject: Subject, probe: Probe) -
 
 @covers("rfc862:udp/survives-icmp", "house:any/survives")
 def check_survives_an_answer_that_nobody_hears(subject: Subject, probe: Probe, wire: Wire) -> None:
-    """A client that is gone draws ICMP port unreachable for its answer; the server answers the next ones all the same."""
+    """The answer to a client that is gone draws ICMP port unreachable; the server answers the next ones all the same."""
     serves(subject, probe)
     gone = probe.datagrams(subject)
     other = probe.datagrams(subject)

@@ -64,6 +64,8 @@ def test_a_served_subject_is_judged_on_both_families(sandbox: Sandbox) -> None:
     assert (sandbox.root / "b.xml").read_bytes() == (ran.folder / "junit.xml").read_bytes()
     assert ran.counts == {"tests": 8, "failures": 2, "errors": 0, "skipped": 0}
     assert {row["subject"] for row in rows} == {SERVED}
+    assert ran.evidence["is_upper_case[v4]"] == ["finding.txt", "segments.txt", "subject.txt", "wire.pcapng"]
+    assert ran.evidence["comes_back[v4]"] == ["segments.txt", "subject.txt", "wire.pcapng"]
     assert "nodes" not in ran.out + ran.err
     assert "2 findings" not in ran.out  # what both families miss is told once
     assert "1 finding, the worst first" in ran.out
@@ -80,26 +82,6 @@ def test_pytest_does_the_same(sandbox: Sandbox) -> None:
     }
     assert ran.code == Exit.MISSED
     assert ran.evidence == {"is_upper_case[v4]": ["finding.txt", "segments.txt", "subject.txt", "wire.pcapng"]}
-
-
-@pytest.mark.parametrize(
-    ("pcap", "kept"),
-    [
-        ("never", {"is_upper_case[v4]": ["finding.txt", "segments.txt", "subject.txt"]}),
-        (
-            "all",
-            {
-                "is_upper_case[v4]": ["finding.txt", "segments.txt", "subject.txt", "wire.pcapng"],
-                "comes_back[v4]": ["segments.txt", "subject.txt", "wire.pcapng"],
-            },
-        ),
-    ],
-)
-def test_pcap_says_which_captures_are_kept(sandbox: Sandbox, pcap: str, kept: dict[str, list[str]]) -> None:
-    sandbox.suite(ECHO)
-    words = ("--serve", SERVED, "--profile", "echo", "--pcap", pcap)
-    ran = sandbox.check(*words, "-k", "v4 and (comes_back or is_upper_case)")
-    assert ran.evidence == kept
 
 
 CRASHES = f"""\
@@ -123,13 +105,14 @@ def test_a_crash_in_a_passing_test_is_a_fail_with_its_stderr(sandbox: Sandbox) -
         """
     )
     sandbox.program("crashes", CRASHES)
-    ran = sandbox.check("--serve", "./crashes {host} {port}", "--profile", "echo", "-k", "v4")
+    ran = sandbox.check("--serve", "./crashes {host} {port}", "--profile", "echo", "-k", "v4", "--pcap", "never")
     assert ran.code == Exit.MISSED, ran.out + ran.err
     (row,) = ran.record.results
     assert [(finding.requirement, finding.actual) for finding in row.findings] == [
         ("house:any/survives", "exit 1; RuntimeError: out of cheese")
     ]
     assert "RuntimeError: out of cheese" in (ran.folder / row.evidence / "subject.txt").read_text()
+    assert ran.evidence == {"comes_back[v4]": ["finding.txt", "segments.txt", "subject.txt"]}
 
 
 def test_the_end_of_a_one_shot_server_is_no_crash(sandbox: Sandbox) -> None:

@@ -178,7 +178,7 @@ def test_a_fence_that_is_not_answered(talk: Talk) -> None:
 
     assert talk.claimed(lambda: talk.client.expect_nothing_before(b"fence")) == (
         "a datagram of 5 octets, 'fence', from SUBJECT",
-        f"it did not come, only 1 others, first a datagram of 5 octets, 'hello', from SUBJECT; {GIVEN_UP}",
+        f"1 others came, first a datagram of 5 octets, 'hello', from SUBJECT; {GIVEN_UP}",
     )
 
 
