@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 class Fate(Enum):
     """What becomes of a frame on the link."""
 
-    PASS = "passes"
     DROP = "is dropped"
     DUPLICATE = "passes twice"
     HOLD = "is held"
@@ -50,14 +49,14 @@ class Fault:
         often = "" if self.times is None else f", {self.times} times at most"
         return f"{self.pattern} {self.fate.value}{often}"
 
-    def decide(self, step: Step) -> Fate | None:
-        """What becomes of the frame of this step; None if the rule does not speak of it. Counts a hit."""
+    def acts_on(self, step: Step) -> bool:
+        """Whether the rule decides over the frame of this step; counts a hit if it does."""
         if self.hits == self.times or mismatches(self.pattern, step):
-            return None
+            return False
         with self._acted:
             self.hits += 1
             self._acted.notify_all()
-        return self.fate
+        return True
 
     def wait(self, at_least: int | None = None, seconds: float = budget.RESPONSE) -> None:
         """Wait until the rule has acted `at_least` so often, or as often as it may; Inconclusive if it does not."""
@@ -68,9 +67,6 @@ class Fault:
                 raise Inconclusive(f"the fault {acted} within {seconds:g} s: {self}")
 
 
-def decide(faults: list[Fault], step: Step) -> Fate:
-    """What becomes of the frame of this step under all rules: the first that speaks of it decides."""
-    for fault in faults:
-        if (fate := fault.decide(step)) is not None:
-            return fate
-    return Fate.PASS
+def deciding(faults: list[Fault], step: Step) -> Fault | None:
+    """The rule that decides over the frame of this step: the first that speaks of it; None lets it pass."""
+    return next((fault for fault in faults if fault.acts_on(step)), None)

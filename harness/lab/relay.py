@@ -14,7 +14,7 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Self
 
-from harness.lab.faults import Fate, Fault, decide
+from harness.lab.faults import Fate, Fault, deciding
 from harness.wire.decode import decode
 from harness.wire.flow import Flow, key_of
 from harness.wire.frame import Frame
@@ -111,17 +111,13 @@ class Relay:
                 self._forward(source.recv(_LARGEST), toward, sent)
 
     def _forward(self, octets: bytes, toward: socket.socket, sent: bool) -> None:
-        fate = Fate.PASS
         step = self._place(octets, sent)
-        if step is not None:
-            with self._lock:
-                fate = decide(self._faults, step)
-                if fate is Fate.HOLD:
-                    owner = next(fault for fault in self._faults if fault.fate is Fate.HOLD)
-                    self._held.append((owner, toward, octets))
-        if fate in {Fate.PASS, Fate.DUPLICATE}:
-            toward.send(octets)
-        if fate is Fate.DUPLICATE:
+        with self._lock:
+            fault = deciding(self._faults, step) if step is not None else None
+            if fault is not None and fault.fate is Fate.HOLD:
+                self._held.append((fault, toward, octets))
+        copies = 1 if fault is None else {Fate.DROP: 0, Fate.HOLD: 0, Fate.DUPLICATE: 2}[fault.fate]
+        for _ in range(copies):
             toward.send(octets)
 
     def _place(self, octets: bytes, sent: bool) -> Step | None:

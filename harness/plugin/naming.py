@@ -25,7 +25,9 @@ def group_of(test: str) -> str:
 def again(test: str, nodeid: str, serve: str, address: str, profile: str) -> str:
     """The command that shows one test again."""
     name, _, variant = nodeid.partition("::")[2].partition("[")
-    words = [name, *filter(None, variant.rstrip("]").split("-", 1))]
+    # pytest's -k knows no quotes: an id with spaces is named by its words, but for those that mean something there.
+    parts = (name, *variant.rstrip("]").split("-", 1))
+    words = [word for part in parts for word in part.split() if word not in {"and", "or", "not"}]
     whom = f"--serve {_quoted(serve)} " if serve else f"{address} " if address else ""
     named = f"--profile {profile} " if profile else ""
     return f"sockspec check {whom}{named}-k {_quoted(' and '.join(words))}"

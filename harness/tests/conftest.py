@@ -24,3 +24,10 @@ def lab_process() -> Iterator[Lab]:
         pytest.skip(str(reason))
     with lab:
         yield lab
+
+
+@pytest.fixture(params=["v4", "v6"])
+def family(request: pytest.FixtureRequest) -> str:
+    """The IP family: a test that asks for it runs once over each."""
+    chosen: str = request.param
+    return chosen

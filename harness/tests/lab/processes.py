@@ -69,6 +69,15 @@ def networks_of(processes: Iterable[int]) -> set[str]:
     return {name for name in found if name.startswith("net:[")}
 
 
+def held_beside(processes: Iterable[int]) -> set[str]:
+    """The network namespaces that any other process holds.
+
+    Asked while these still hold theirs: a namespace that nobody else has is gone with them. Afterwards the question
+    would have no answer, since the kernel gives the number of a namespace that is gone to the next one.
+    """
+    return networks_of(set(pids()) - set(processes))
+
+
 @contextlib.contextmanager
 def held(processes: Iterable[int]) -> Iterator[list[Held]]:
     """Descriptors of these processes, to see them end."""

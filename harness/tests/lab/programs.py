@@ -17,6 +17,21 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONDONTWRITEBYTECODE": "1"}
 
+# Leaves its parent and its session behind, as daemons do, holds out against SIGTERM, and tells when it is alone.
+DAEMON = """
+import os, signal
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if os.fork():
+    os._exit(0)
+os.setsid()
+if os.fork():
+    os._exit(0)
+while os.getppid() != 1:
+    os.sched_yield()
+print("daemon", os.getppid(), flush=True)
+signal.pause()
+"""
+
 
 class Speaking:
     """A started program, and the pipes to it."""

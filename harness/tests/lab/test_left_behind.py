@@ -13,9 +13,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from harness import bundle
 from harness.budget import READY, RESPONSE, Deadline
-from harness.tests.lab.processes import GLANCE, descendants, held, networks_of, parent_of, pids, still_there, words_of
+from harness.tests.lab.processes import (
+    GLANCE,
+    descendants,
+    held,
+    held_beside,
+    networks_of,
+    parent_of,
+    still_there,
+    words_of,
+)
+from harness.tests.lab.programs import DAEMON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,20 +42,10 @@ lab = Lab()
 lab.ask("build", relayed=True)
 sockets = [lab.socket(side, 2, 1) for side in ("near", "far")]
 started = lab.ask("start", argv=[sys.executable, "-c", sys.argv[1]], environment={}, talk=True)
-assert os.read(started.descriptors[2], 100) == b"daemon\\n"
-print("ready", flush=True)
-signal.pause()
-"""
-
-DAEMON = """
-import os, signal
-if os.fork():
-    os._exit(0)
-os.setsid()
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-if os.fork():
-    os._exit(0)
-print("daemon", flush=True)
+assert os.read(started.descriptors[2], 100) == b"daemon 1\\n"
+copy = os.fork() if sys.argv[2] == "forks" else 0
+if copy or sys.argv[2] != "forks":
+    print("ready", copy, flush=True)
 signal.pause()
 """
 
@@ -99,23 +101,29 @@ def started(argv: list[str], temporary: Path) -> Iterator[subprocess.Popen[str]]
             process.kill()
 
 
-def test_nothing_stays_when_the_holder_is_killed(lab_process: Lab, tmp_path: Path) -> None:
-    """`kill -9` of the process that holds a lab ends the lab, and a daemon that ran in it."""
+@pytest.mark.parametrize("forks", ["alone", "forks"])
+def test_nothing_stays_when_the_holder_is_killed(lab_process: Lab, tmp_path: Path, forks: str) -> None:
+    """`kill -9` of the process that holds a lab ends the lab, and a daemon that ran in it.
+
+    Also when a fork of the holder lives on, which has a copy of the socket to the lab.
+    """
     before = Machine.now(tmp_path)
-    with started([sys.executable, "-c", HOLDER, DAEMON], tmp_path) as holder:
+    with started([sys.executable, "-c", HOLDER, DAEMON, forks], tmp_path) as holder, contextlib.ExitStack() as stack:
         assert holder.stdout is not None
         assert select.select([holder.stdout], [], [], READY)[0], "the holder did not become ready"
-        assert holder.stdout.readline() == "ready\n"
-        tree = [holder.pid, *descendants(holder.pid)]
+        copy = int(holder.stdout.readline().removeprefix("ready "))
+        if copy:
+            stack.callback(os.kill, copy, signal.SIGKILL)
+        tree = [pid for pid in (holder.pid, *descendants(holder.pid)) if pid != copy]
         networks = networks_of(tree) - networks_of([os.getpid()])
         with held(tree) as processes:
             assert len(processes) == 4, processes  # the holder, the lab's two, and the daemon
             assert len(networks) == 4  # pid 1's own, near, far and middle
+            assert held_beside(tree) & networks == set()
 
             os.kill(holder.pid, signal.SIGKILL)
 
             assert still_there(processes, RESPONSE) == []
-    assert networks_of(pids()) & networks == set()
     assert Machine.now(tmp_path) == before
 
 
@@ -137,10 +145,10 @@ def test_nothing_stays_when_a_run_is_killed(lab_process: Lab, tmp_path: Path) ->
         _, then = until_judging(controller, str(subject), workers=1)
         tree = {*first, *then}
         networks = networks_of(tree) - networks_of([os.getpid()])
+        assert held_beside(tree) & networks == set()
         with held(tree) as processes:
             os.kill(controller.pid, signal.SIGKILL)
             assert still_there(processes, RESPONSE) == []
-    assert networks_of(pids()) & networks == set()
     assert Machine.now(temporary) == before
 
 

@@ -13,25 +13,11 @@ import pytest
 from harness.budget import RESPONSE, Deadline
 from harness.lab.children import Heard
 from harness.lab.handle import Lab, LabLost
-from harness.tests.lab.processes import descendants, held, networks_of, pids, still_there
-from harness.tests.lab.programs import ENVIRONMENT, gone, speaking
+from harness.tests.lab.processes import descendants, held, held_beside, networks_of, still_there
+from harness.tests.lab.programs import DAEMON, ENVIRONMENT, gone, speaking
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-# Leaves its parent and its session behind, as daemons do, and tells when it has.
-DAEMON = """
-import os, signal
-if os.fork():
-    os._exit(0)
-os.setsid()
-if os.fork():
-    os._exit(0)
-while os.getppid() != 1:
-    os.sched_yield()
-print("daemon", os.getppid(), flush=True)
-signal.pause()
-"""
 
 # A hundred children in sessions of their own, which hold out against every signal that can be held out against.
 FAMILY_OF_HUNDRED = """
@@ -277,12 +263,12 @@ def test_close_ends_everything() -> None:
         tree = [lab.pid, *descendants(lab.pid)]
         networks = networks_of(tree) - networks_of([os.getpid()])
         with held(tree) as processes:
+            assert held_beside(tree) & networks == set()
             lab.close()
 
             assert len(tree) >= 3  # the outer process, pid 1, the daemon
             assert len(networks) == 4  # pid 1's own, near, far and middle
             assert still_there(processes, 0) == []
-        assert networks_of(pids()) & networks == set()
 
 
 def test_a_lab_that_is_gone_is_told_as_such() -> None:
