@@ -85,7 +85,8 @@ class Client:
             if not taken:
                 if until():
                     break
-                self._patience.until(lambda seconds: self._poll(select.POLLOUT, seconds) or until())
+                if not self._patience.until(lambda seconds: self._poll(select.POLLOUT, seconds) or until()).came:
+                    break
         return len(octets) - len(view)
 
     def send_urgent(self, octet: bytes) -> None:

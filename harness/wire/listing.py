@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from harness.payload import quote
-from harness.wire.pattern import count, sender_word
+from harness.payload import count, quote
+from harness.wire.pattern import sender_word
 from harness.wire.segment import ACK, SYN, URG, Datagram, IcmpError, Segment
 
 if TYPE_CHECKING:

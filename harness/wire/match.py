@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
-from harness.payload import quote
+from harness.payload import count, quote
 from harness.wire.pattern import (
     KIND_WORDS,
     Acked,
@@ -32,7 +32,6 @@ from harness.wire.pattern import (
     Window,
     WithFlags,
     WithoutFlags,
-    count,
     sender_word,
 )
 from harness.wire.segment import ACK, FIN, NO_OPTIONS, RST, SYN, Flags, IcmpError, Options, Segment

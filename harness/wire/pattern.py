@@ -12,15 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, get_args
 
-from harness.payload import quote
+from harness.payload import count, quote
 from harness.wire.icmp import EVERY_KIND
 from harness.wire.segment import ACK, FIN, RST, SYN, Datagram, Flags, IcmpError, Segment
-
-
-def count(octets: int) -> str:
-    """The number with its unit: `1 octet`, `10 octets`."""
-    return f"{octets} octet{'' if octets == 1 else 's'}"
-
 
 # --- wants: one property each, printed in the words of the user
 

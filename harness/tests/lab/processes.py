@@ -33,11 +33,12 @@ def pids() -> Iterator[int]:
 
 
 def parent_of(pid: int) -> int:
-    """The parent's pid; 0 if there is none or the process is gone."""
+    """The parent's pid; 0 if there is none or the process has ended, waited for or not."""
     try:
-        return int((PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()[1])
+        state, parent = (PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()[:2]
     except OSError:
         return 0
+    return 0 if state in {b"Z", b"X"} else int(parent)
 
 
 def words_of(pid: int) -> str:
