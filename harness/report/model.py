@@ -113,10 +113,12 @@ class Run:
             if before is None or row.verdict.rank > before.verdict.rank:
                 rows[row.test] = row
         times = Counter(row.test for row in record.results)
+        # Workers answer in any order; a reader wants that of the plan, which is that of the files.
+        place = {test: number for number, test in enumerate(record.facts.planned)}
         return cls(
             folder=record.folder,
             facts=record.facts,
-            rows=tuple(rows.values()),
+            rows=tuple(sorted(rows.values(), key=lambda row: place.get(row.test, len(place)))),
             lost=tuple(test for test in dict.fromkeys(record.facts.planned) if test not in rows),
             duplicates=tuple(test for test, seen in times.items() if seen > 1),
             notes=record.notes,
