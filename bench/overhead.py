@@ -32,7 +32,7 @@ from harness.subject.process import start
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ROUNDS = 5
+_ROUNDS = 3
 _PARTS = 100
 _FIXTURES = "subject, probe, wire, "
 _EMPTY = """\

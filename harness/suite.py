@@ -5,7 +5,8 @@ Beside the fixtures (`subject`, `serve`, `probe`, `wire`, `link`) this is all th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+import typing
+from typing import TYPE_CHECKING, TypeVar
 
 from harness.capture.recording import Wire
 from harness.lab.relay import Relay as Link
@@ -17,6 +18,7 @@ from harness.probe.ending import Ending
 from harness.probe.probe import Attempt, Probe
 from harness.subject.external import External
 from harness.subject.process import Subject
+from harness.subject.protocol import Answer, Exactly, Exchange, Protocol
 from harness.verdict import Inconclusive, Mismatch, NotApplicable
 from harness.wire.checksum import checksum_fault
 from harness.wire.pattern import got, sent
@@ -27,10 +29,13 @@ if TYPE_CHECKING:
 __all__ = [
     "LARGEST_V4",
     "LARGEST_V6",
+    "Answer",
     "Attempt",
     "Client",
     "DatagramClient",
     "Ending",
+    "Exactly",
+    "Exchange",
     "External",
     "Inconclusive",
     "KiB",
@@ -39,6 +44,7 @@ __all__ = [
     "Mismatch",
     "NotApplicable",
     "Probe",
+    "Protocol",
     "Serve",
     "Subject",
     "Wire",
@@ -55,7 +61,7 @@ __all__ = [
 Test = TypeVar("Test", bound="Callable[..., None]")
 
 
-class Serve(Protocol):
+class Serve(typing.Protocol):
     """The fixture `serve`: starts the `told` server, which makes the socket calls that a test tells it to make."""
 
     def __call__(self, *, backlog: int = 5, somaxconn: int | None = None) -> Subject:

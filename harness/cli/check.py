@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness import bundle
-from harness.plugin.options import PCAP
-from harness.subject.profile import PROFILES
+from harness.plugin.options import PCAP, profile_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +21,8 @@ examples:
   sockspec check --serve './myserver {host} {port}' --profile echo
   sockspec check --serve 'node server.js {port}' --profile request-reply --strict
   sockspec check udp://[::1]:7 --profile udp-echo
+  sockspec check --serve 'redis-server --port {port} --bind {host}' --profile redis
+  sockspec check --serve './myserver {port}' --profile FILE.toml   (docs/own-protocol.md)
   sockspec check --profile greeting -k 'one_line and v4'
 """
 
@@ -40,7 +41,7 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     parser.add_argument("address", nargs="?", metavar="URL", help="a running server: tcp://host:port, udp://host:port")
     parser.add_argument("--serve", metavar="CMD", help="start this server; {host} and {port} are filled in")
-    parser.add_argument("--profile", metavar="P", help=f"what it claims to speak: {', '.join(PROFILES)}")
+    parser.add_argument("--profile", metavar="P", help=f"what it claims to speak: {profile_words()}")
     parser.add_argument("-k", metavar="EXPR", dest="expression", help="only tests whose names match (as pytest's -k)")
     parser.add_argument(
         "-n",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.spec.catalogue import load
-from harness.subject import inventory
+from harness.subject import inventory, protocol
 from harness.subject.profile import PROFILES
 
 if TYPE_CHECKING:
@@ -33,6 +33,10 @@ def profiles() -> list[str]:
         engines = [name for name, server in inventory.reference_servers().items() if server.profile == profile.name]
         lines.append(f"  {profile.name:{width}}  {profile.transport}  {profile.purpose}")
         lines.append(f"  {'':{width}}       reference servers: {', '.join(engines)}")
+    lines += ["", "samples of own protocols, for --profile too, as is any FILE.toml (docs/own-protocol.md):"]
+    width = max(map(len, protocol.samples()))
+    for name, sample in protocol.samples().items():
+        lines.append(f"  {name:{width}}  {sample.transport}  {sample.purpose}")
     return lines
 
 

@@ -141,11 +141,10 @@ class Lab:
         """Watch who goes on with the port of a program that ended with 0: its pid and pidfd, or 0 for nobody."""
         if self.child(pid)["exit"] != 0:
             return {"pid": 0}, []
-        families = (socket.AF_INET, socket.AF_INET6)
-        entries = [entry for family in families for entry in self.sockets(protocol, family, states)["sockets"]]
-        heir = children.holder({entry["inode"] for entry in entries if entry["local"][1] == port})
-        if heir is None:
+        heirs = self._holders(protocol, states, port)
+        if not heirs:
             return {"pid": 0}, []
+        heir = heirs[0]
         pidfd = os.pidfd_open(heir)
         self.children.succeed(pid, heir)
         return {"pid": heir}, [pidfd]
@@ -154,6 +153,18 @@ class Lab:
         """Send a signal to a program and all of its process group."""
         os.killpg(self.children[pid].group, number)
         return {}
+
+    def terminate(self, protocol: int, states: int, port: int) -> dict[str, Any]:
+        """Send SIGTERM to the first process that holds a port, and to it alone; answer its pid, or 0 for nobody."""
+        holders = self._holders(protocol, states, port)
+        if not holders:
+            return {"pid": 0}
+        os.kill(holders[0], signal.SIGTERM)
+        return {"pid": holders[0]}
+
+    def limit_descriptors(self, protocol: int, states: int, port: int, spare: int) -> dict[str, Any]:
+        """Leave those who hold a port so many descriptors to `spare`; answer how many they have free, all together."""
+        return {"free": sum(children.limit_descriptors(pid, spare) for pid in self._holders(protocol, states, port))}
 
     def pause(self, pid: int) -> dict[str, Any]:
         """Stop a program and all of its process group, and see that they stand still."""
@@ -173,6 +184,10 @@ class Lab:
     def resources(self, pid: int) -> dict[str, int]:
         """What one program holds."""
         return children.resources(pid)
+
+    def footprint(self) -> dict[str, int]:
+        """What all programs hold together."""
+        return children.footprint()
 
     def sockets(self, protocol: int, family: int, states: int, side: str = "far") -> dict[str, Any]:
         """The sockets of one end, as the kernel's sock_diag(7) tells them: local and remote ends, state and queues."""
@@ -194,6 +209,11 @@ class Lab:
         if self._markers is None:
             raise RuntimeError("there is no link yet")
         return {"processors": fence.pass_round(nonce, *self._markers, budget=5.0)}
+
+    def _holders(self, protocol: int, states: int, port: int) -> list[int]:
+        families = (socket.AF_INET, socket.AF_INET6)
+        entries = [entry for family in families for entry in self.sockets(protocol, family, states)["sockets"]]
+        return children.holders({entry["inode"] for entry in entries if entry["local"][1] == port})
 
     def _at(self, side: str) -> Any:
         if self._wiring is None:

@@ -1,7 +1,8 @@
 """The pytest plugin: the only part of the harness, with its tests, that imports pytest.
 
 `options` what a run is told · `selection` which tests judge whom · `fixtures` what a test gets · `verdicts` what it
-answers, in the worker · `ledger` the record of the run, in the controller · `preflight` the subject's first start.
+answers, in the worker · `ledger` the record of the run, in the controller · `preflight` the subject's first start ·
+`sparing` what a mutant need not be asked.
 """
 
 pytest_plugins = [
@@ -10,5 +11,6 @@ pytest_plugins = [
     "harness.plugin.selection",
     "harness.plugin.fixtures",
     "harness.plugin.verdicts",
+    "harness.plugin.sparing",
     "harness.plugin.ledger",
 ]

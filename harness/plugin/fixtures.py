@@ -23,6 +23,7 @@ from harness.subject.external import External
 from harness.subject.inventory import told_server
 from harness.subject.patience import Patience
 from harness.subject.process import Subject, start
+from harness.subject.protocol import Protocol, named
 from harness.verdict import NotApplicable
 
 if TYPE_CHECKING:
@@ -151,6 +152,12 @@ def program(settings: Settings, request: pytest.FixtureRequest) -> Program | Non
     """The program under judgment; None for a subject that runs already."""
     chosen: Program | None = getattr(request, "param", None)
     return chosen or next(iter(settings.programs), None)
+
+
+@pytest.fixture
+def protocol(program: Program | None, settings: Settings) -> Protocol:
+    """What the subject is said to answer, where its profile is an own protocol."""
+    return named(settings.profile or (program.profile if program else ""))
 
 
 @pytest.fixture

@@ -239,8 +239,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Print what a person reads in ten seconds."""
     ledger = config.stash.get(ledger_key, None)
-    if ledger is None or ledger.published is None:
-        return
+    if ledger is None or ledger.published is None or (config.option.mutants and config.option.sockspec_quiet):
+        return  # of mutants, `sockspec proof` tells the kill matrix
     tty = sys.stdout.isatty()
     colour = tty and "NO_COLOR" not in os.environ
     width = shutil.get_terminal_size((100, 24)).columns if tty else 100

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.subject import external, inventory
+from harness.subject import external, inventory, protocol
 from harness.subject.profile import PROFILES
 
 if TYPE_CHECKING:
     from harness.subject.inventory import Program
 
 PCAP = ("never", "failed", "all")
+FAMILIES = ("v4", "v6")
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Settings:
     report: Path | None = None  # None: a new folder in reports/runs
     pcap: str = "all"
     absent: dict[str, str] = field(default_factory=dict)  # family → why the subject does not offer it
+    families: tuple[str, ...] = FAMILIES  # on which every test is run
 
     @property
     def subject_name(self) -> str:
@@ -50,7 +52,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("sockspec", "sockspec: judging servers")
     group.addoption("--serve", metavar="CMD", help="start this subject; {host} and {port} are filled in")
     group.addoption("--address", metavar="URL", help="judge a running subject: tcp://host:port or udp://host:port")
-    group.addoption("--profile", metavar="P", help=f"the service it claims to speak: {', '.join(PROFILES)}")
+    group.addoption("--profile", metavar="P", help=f"the service it claims to speak: {profile_words()}")
+    group.addoption("--family", choices=FAMILIES, help="on this IP family only (default: on both)")
+    group.addoption(
+        "--mutants", action="store_true", help="judge the mutants beside the reference servers, as `sockspec proof` does"
+    )
     group.addoption("--strict-should", action="store_true", help="a missed SHOULD fails the run")
     group.addoption("--report", metavar="DIR", help="where the record goes (default: a new folder in reports/runs)")
     group.addoption(
@@ -68,24 +74,34 @@ def read(config: pytest.Config) -> Settings:
     """The settings that the options make; UsageError when they do not fit together."""
     option = config.option
     profile = option.profile or ""
-    if profile and profile not in PROFILES:
-        raise pytest.UsageError(f"--profile {profile!r} is not known; the profiles are {', '.join(PROFILES)}")
+    try:
+        kind = protocol.kind_of(profile) if profile else ""
+    except ValueError as error:
+        raise pytest.UsageError(f"--profile {error}") from None
     common: dict[str, Any] = {
         "profile": profile,
         "strict": option.strict_should,
         "report": Path(option.report) if option.report else None,
         "pcap": option.pcap,
+        "families": (option.family,) if option.family else FAMILIES,
         "absent": config.stash.get(absent_key, {}) or getattr(config, "workerinput", {}).get("sockspec_absent", {}),
     }
     if option.serve is not None and option.address is not None:
         raise pytest.UsageError("give --serve or the address of a running subject, not both")
     if option.serve is not None or option.address is not None:
         if not profile:
-            raise pytest.UsageError(f"say which service the subject speaks: --profile {' | '.join(PROFILES)}")
+            raise pytest.UsageError(f"say which service the subject speaks: --profile {profile_words(' | ')}")
         return _given(option.serve, option.address, profile, common)
-    servers = inventory.reference_servers().values()
-    programs = tuple(server for server in servers if not profile or server.profile == profile)
+    everybody = [*inventory.reference_servers().values(), *(inventory.mutants().values() if option.mutants else ())]
+    programs = tuple(program for program in everybody if not profile or program.profile == profile)
+    if kind != profile and not programs:
+        raise pytest.UsageError(f"no server of ours speaks {profile}; say whom to judge: --serve 'CMD {{host}} {{port}}'")
     return Settings(programs=programs, **common)
+
+
+def profile_words(between: str = ", ") -> str:
+    """What `--profile` takes, for a person."""
+    return between.join((*PROFILES, *protocol.samples(), f"FILE{protocol.SUFFIX}"))
 
 
 def _given(serve: str | None, address: str | None, profile: str, common: dict[str, Any]) -> Settings:
@@ -95,7 +111,7 @@ def _given(serve: str | None, address: str | None, profile: str, common: dict[st
         transport, _, _ = external.parse(address or "")
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
-    wanted = PROFILES[profile].transport
+    wanted = protocol.transport_of(profile)
     if transport != wanted:
         raise pytest.UsageError(f"{address} is {transport}, but the profile {profile!r} is spoken over {wanted}")
     return Settings(programs=(), address=address or "", given=True, **common)

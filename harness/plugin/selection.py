@@ -1,8 +1,8 @@
 """Which tests judge whom: every test on IPv4 and IPv6, every subject test once for each subject of its profiles.
 
-A test that judges the subject takes the fixture `subject`; its module says in `PROFILES` for which profiles it holds. A
-test that judges the kernel's TCP takes `serve`, whose told server makes the calls; it says nothing about a server of
-the user's, so it is left out when one was given.
+A test that judges the subject takes the fixture `subject`; its module says in `PROFILES` for which profiles it holds,
+own protocols by their kind (`harness.subject.protocol.kind_of`). A test that judges the kernel's TCP takes `serve`,
+whose told server makes the calls; it says nothing about a server of the user's, so it is left out when one was given.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.plugin.options import settings_of
+from harness.subject import inventory
+from harness.subject.protocol import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-FAMILIES = ("v4", "v6")
+    from harness.subject.inventory import Program
 
 
 def is_judged(nodeid: str) -> bool:
@@ -30,16 +32,27 @@ def profiles_of(function: Any, module: Any) -> tuple[str, ...]:
     return tuple(found)
 
 
+def program_of(item: pytest.Item) -> Program | None:
+    """The program that a test was multiplied by; None for a test of the kernel and for a subject of the user's."""
+    chosen: Program | None = item.callspec.params.get("program") if hasattr(item, "callspec") else None
+    return chosen
+
+
+def is_mutant(program: Program | None) -> bool:
+    """Whether a program is one of our mutants."""
+    return program is not None and inventory.mutants().get(program.name) == program
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Multiply a test of a suite by family and by subject."""
     if not is_judged(metafunc.definition.nodeid):
         return
-    if "family" in metafunc.fixturenames:
-        metafunc.parametrize("family", FAMILIES, scope="function")
     settings = settings_of(metafunc.config)
+    if "family" in metafunc.fixturenames:
+        metafunc.parametrize("family", settings.families, scope="function")
     if "program" in metafunc.fixturenames and not settings.given:
         profiles = profiles_of(metafunc.function, metafunc.module)
-        fitting = [program for program in settings.programs if program.profile in profiles]
+        fitting = [program for program in settings.programs if kind_of(program.profile) in profiles]
         metafunc.parametrize("program", fitting, ids=[program.name for program in fitting], scope="function")
 
 
@@ -49,16 +62,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not settings.profile:
         kept = [item for item in items if not _without_subject(item)]
     else:
-        kept = [item for item in items if not is_judged(item.nodeid) or _fits(item, settings.profile)]
+        kept = [item for item in items if not is_judged(item.nodeid) or _fits(item, kind_of(settings.profile))]
     if len(kept) < len(items):
         config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
         items[:] = kept
 
 
-def _fits(item: pytest.Item, profile: str) -> bool:
+def _fits(item: pytest.Item, kind: str) -> bool:
     if not isinstance(item, pytest.Function) or "program" not in item.fixturenames or _without_subject(item):
         return False
-    return profile in profiles_of(item.function, item.module)
+    return kind in profiles_of(item.function, item.module)
 
 
 def _without_subject(item: pytest.Item) -> bool:

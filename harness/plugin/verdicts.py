@@ -17,9 +17,9 @@ from harness.capture import pcapng
 from harness.plugin import naming
 from harness.plugin.fixtures import subject_key, wire_key
 from harness.plugin.options import Settings, settings_of
-from harness.plugin.selection import is_judged
+from harness.plugin.selection import is_judged, is_mutant, program_of
 from harness.record import evidence
-from harness.record.result import Result
+from harness.record.result import READY, Result
 from harness.spec.catalogue import Requirement, load
 from harness.subject.process import NotReady, Subject, in_a_line, outcome
 from harness.verdict import Finding, Inconclusive, Level, Mismatch, NotApplicable, Verdict, worst
@@ -69,7 +69,7 @@ def _row(item: pytest.Item, call: pytest.CallInfo[None]) -> Result:
     """The row of a test as far as it is known before the test is judged."""
     settings = settings_of(item.config)
     function = getattr(item, "function", None)
-    program = getattr(item, "callspec", None) and item.callspec.params.get("program")  # type: ignore[attr-defined]
+    program = program_of(item)
     test = naming.stable_id(item.nodeid)
     return Result(
         test=test,
@@ -87,6 +87,7 @@ def _row(item: pytest.Item, call: pytest.CallInfo[None]) -> Result:
             settings.programs[0].name if settings.given and settings.programs else "",
             settings.address,
             settings.profile,
+            command="proof" if is_mutant(program) else "check",
         ),
         worker=getattr(item.config, "workerinput", {}).get("workerid", ""),
     )
@@ -137,7 +138,7 @@ def _judgment(raised: BaseException | None, governing: Requirement | None, *, in
             found = _missed(raised, missed, requirement)
             return Judgment((found,), missed, cited=getattr(raised, "cited", None))
         case NotReady():
-            found = Finding(Verdict.ERROR, "", "a subject that becomes ready", raised.what, str(raised))
+            found = Finding(Verdict.ERROR, "", READY, raised.what, str(raised))
             return Judgment((found,), found.verdict, raised.what)
         case _:
             what = f"{type(raised).__name__}: {raised}".partition("\n")[0]

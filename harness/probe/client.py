@@ -173,6 +173,11 @@ class Client:
         if actual is not ending:
             raise Mismatch(str(ending), str(actual))
 
+    def expect_ending(self, ending: Ending = Ending.EOF) -> None:
+        """Claim that the connection ends in this way, whatever comes before."""
+        if (actual := self.ending()) is not ending:
+            raise Mismatch(str(ending), str(actual))
+
     # -- within -------------------------------------------------------------------------------------------------------
 
     def _same(self, expected: bytes, actual: bytes) -> None:

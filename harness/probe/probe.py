@@ -72,8 +72,10 @@ class Attempt:
             if not waited.came:
                 return f"no answer to our SYN: {waited.reason}"
             error = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if error in {errno.ECONNREFUSED, errno.ECONNRESET}:
+        if error == errno.ECONNREFUSED:
             return "refused (RST)"
+        if error in {errno.ECONNRESET, errno.EPIPE}:  # the handshake was over before we asked; EPIPE: behind a FIN
+            return "reset (RST) as soon as it stood"
         if error:
             raise OSError(error, f"connect to {self.far}")
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FORMAT = 1  # of results.jsonl and run.json alike
+READY = "a subject that becomes ready"  # what a finding expects where the subject never did
 
 
 class UnknownFormat(ValueError):  # noqa: N818 - named for what was met

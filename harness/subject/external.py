@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import signal
 
     from harness.subject.process import Look
+    from harness.subject.state import State
 
 
 class External:
@@ -50,11 +51,23 @@ class External:
         """Not applicable: its process is not ours to signal."""
         self._refuse(f"that can be sent {number.name}")
 
+    def terminate(self) -> NoReturn:
+        """Not applicable: its process is not ours to end."""
+        self._refuse("that can be terminated")
+
+    def restart(self, seconds: float = 0.0) -> NoReturn:
+        """Not applicable: it was not started here."""
+        self._refuse("that can be started again")
+
+    def limit_descriptors(self, spare: int) -> NoReturn:
+        """Not applicable: its process is not ours to limit."""
+        self._refuse("whose descriptors can be limited")
+
     def paused(self) -> contextlib.AbstractContextManager[None]:
         """Not applicable: its process is not ours to hold still."""
         self._refuse("that can be paused")
 
-    def sockets(self, *, side: str = "far", listening: bool = False) -> NoReturn:
+    def sockets(self, *states: State, side: str = "far", listening: bool = False) -> NoReturn:
         """Not applicable: its sockets are not ours to look at."""
         self._refuse("whose sockets can be seen")
 
@@ -65,6 +78,14 @@ class External:
     def resources(self) -> NoReturn:
         """Not applicable: its process is not ours to look into."""
         self._refuse("whose resources can be seen")
+
+    def footprint(self) -> NoReturn:
+        """Not applicable: its processes are not ours to look into."""
+        self._refuse("whose resources can be seen")
+
+    def listeners(self) -> NoReturn:
+        """Not applicable: where it waits for clients is not ours to see."""
+        self._refuse("whose addresses can be seen")
 
     def _refuse(self, ability: str) -> NoReturn:
         raise NotApplicable(f"needs a subject {ability}: start it with --serve")

@@ -1,7 +1,8 @@
 """The programs that a run can judge: reference servers and mutants by name, and commands of the user's.
 
-A reference server is a file `fixtures/servers/<profile>_<engine>.py`; its name is all that has to be said of it. A
-mutant is a file in `fixtures/mutants/` with its line in `mutants.toml`.
+A reference server is a file `fixtures/servers/<profile>_<engine>.py`, where the profile may be a sample of an own
+protocol; its name is all that has to be said of it. A mutant is a file in `fixtures/mutants/` with its line in
+`mutants.toml`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness import bundle
+from harness.subject import protocol
 from harness.subject.profile import PROFILES
 
 if TYPE_CHECKING:
@@ -83,9 +85,10 @@ def mutants() -> dict[str, Program]:
 
 def profile_of(name: str) -> str | None:
     """The profile that a reference server's file name begins with; the longest one counts."""
-    fitting = [profile for profile in PROFILES if name.startswith(profile.replace("-", "_") + "_")]
+    known = (*PROFILES, *protocol.samples())
+    fitting = [profile for profile in known if name.startswith(profile.replace("-", "_") + "_")]
     return max(fitting, key=len, default=None)
 
 
 def _ours(path: Path, name: str, profile: str) -> Program:
-    return Program(name, profile, (str(path), "{host}", "0"), ours=True)
+    return Program(name, profile, (str(path), "{host}", "{port}"), ours=True)

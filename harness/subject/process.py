@@ -17,8 +17,9 @@ from harness.budget import Deadline
 from harness.lab.link import FAR
 from harness.subject import readiness
 from harness.subject.inventory import PORT, Program
-from harness.subject.profile import PROFILES
-from harness.verdict import Inconclusive
+from harness.subject.protocol import transport_of
+from harness.subject.state import State, mask
+from harness.verdict import Inconclusive, Mismatch, NotApplicable
 from harness.wire.segment import Endpoint
 
 if TYPE_CHECKING:
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     from harness.lab.handle import Lab
 
 _ALL_STATES = (1 << 12) - 1
+_DELIVERING = mask(*set(State) - {State.LISTEN, State.TIME_WAIT, State.CLOSED})  # in which octets may be unsent
 _SECOND_THOUGHTS = 1.0  # seconds for a program that listens elsewhere to open the socket that was asked for too
 _PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
+_HOLDS = {"tcp": "listens", "udp": "receives"}
 
 
 class NotReady(Exception):  # noqa: N818 - a fact about the subject
@@ -81,22 +84,57 @@ class Look:
 class Subject:
     """A managed subject, ready to be judged."""
 
-    def __init__(self, lab: Lab, program: Program, pid: int, descriptors: list[int]) -> None:
+    def __init__(
+        self, lab: Lab, program: Program, family: str, environment: dict[str, str], arguments: tuple[str, ...] = ()
+    ) -> None:
+        """Know what to start, and how; `start` does it."""
         self.program = program
         self.name = program.name
         self.profile = program.profile
-        self.transport = PROFILES[program.profile].transport if program.profile in PROFILES else "tcp"
+        self.transport = "tcp" if program.profile == "told" else transport_of(program.profile)
         self.managed = True
-        self.may_end = program.profile in {"one-shot", "told"}  # set when a test has ended it itself
-        self.pid = pid
+        self.may_end = self._ends_by_itself = program.profile in {"one-shot", "told"}  # set when a test has ended it
+        self.pid = 0
         self.command: list[str] = []
         self.address = Endpoint("", 0)
-        self.family = ""
+        self.family = family
         self._lab = lab
-        self._pidfd = descriptors[0]
-        self._descriptors = descriptors
-        self._paused = False
+        self._environment = environment
+        self._arguments = arguments
+        self._pidfd = -1
+        self._descriptors: list[int] = []
         self._answers = bytearray()
+
+    def start(self, port: int, seconds: float) -> None:
+        """Start its process, on `port` where that is for us to choose; NotReady unless it is so within `seconds`."""
+        ours = self.program.ours
+        self.command = [*self.program.command(FAR.address(self.family), port), *self._arguments]
+        how = {"warm": ours, "ready": ours, "talk": self.profile == "told"}
+        try:
+            started = self._lab.ask("start", argv=self.command, environment=self._environment, **how)
+        except OSError as error:
+            reason = os.strerror(error.errno or 0)
+            raise NotReady(f"{self.command[0]!r} cannot be started: {reason}", self.command, None, usage=True) from None
+        self.close()
+        self.pid, self._descriptors, self._pidfd = started["pid"], started.descriptors, started.descriptors[0]
+        self._answers.clear()
+        self.address = Endpoint("", 0)
+        self.address = _announced(self, seconds) if ours else _seen(self._lab, self, seconds)
+
+    def restart(self, seconds: float = budget.READY) -> None:
+        """Start it again, once it has ended, with the same words; a claim that it becomes ready on the same port."""
+        place = self.address
+        expected = f"it starts again on {place}"
+        if any(found.port == place.port for found in self.listeners()):
+            raise Mismatch(expected, f"a process that it left behind still {_HOLDS[self.transport]} there")
+        try:
+            self.start(place.port if self.program.ours else PORT, seconds)
+        except NotReady as refused:
+            _, *details = str(refused).splitlines()
+            raise Mismatch(expected, f"{refused.what}: {in_a_line(self.told())}", details=details) from refused
+        if self.address.port != place.port and not self.program.takes_port:
+            raise NotApplicable("needs a subject whose port is told: write {port} in its command")
+        self.may_end = self._ends_by_itself
 
     def close(self) -> None:
         """Let go of the descriptors; the lab ends the process."""
@@ -109,12 +147,16 @@ class Subject:
     def look(self) -> Look:
         """How busy it is, now."""
         busy = self._lab.ask("activity").values
-        unsent = sum(entry["unsent"] for side in ("far", "near") for entry in self.sockets(side=side))
+        unsent = sum(entry["unsent"] for side in ("far", "near") for entry in self._sockets(_DELIVERING, side))
         return Look(busy["running"], busy["ticks"], unsent, self.ended)
 
-    def sockets(self, *, side: str = "far", listening: bool = False) -> list[dict[str, Any]]:
-        """The TCP sockets of this family in its namespace: connections, or `listening` ones."""
-        states = 1 << readiness.TCP_LISTEN if listening else _ALL_STATES & ~(1 << readiness.TCP_LISTEN)
+    def sockets(self, *states: State, side: str = "far", listening: bool = False) -> list[dict[str, Any]]:
+        """The TCP sockets in its namespace: connections (in one of `states`, if any are named) or `listening` ones."""
+        if listening:
+            states = (State.LISTEN,)
+        return self._sockets(mask(*states) if states else _ALL_STATES & ~mask(State.LISTEN), side)
+
+    def _sockets(self, states: int, side: str) -> list[dict[str, Any]]:
         entries: list[dict[str, Any]] = []
         for family in (socket.AF_INET, socket.AF_INET6):
             answer = self._lab.ask("sockets", protocol=socket.IPPROTO_TCP, family=int(family), states=states, side=side)
@@ -142,8 +184,7 @@ class Subject:
         """Whether the process that has ended leaves its listener to another, which is then watched in its place."""
         if not self.address.port:
             return False
-        place = {"protocol": _PROTOCOLS[self.transport], "states": _waiting_states(self.transport)}
-        heir = self._lab.ask("follow", pid=self.pid, port=self.address.port, **place)
+        heir = self._lab.ask("follow", pid=self.pid, **self._place())
         if not heir["pid"]:
             return False
         os.close(self._pidfd)
@@ -155,11 +196,19 @@ class Subject:
         """Open descriptors, sockets, threads and resident memory (octets) of its process."""
         return self._lab.ask("resources", pid=self.pid).values
 
+    def footprint(self) -> dict[str, int]:
+        """What all its processes hold together: descriptors, processes, threads, zombies, and memory in octets."""
+        return self._lab.ask("footprint").values
+
+    def listeners(self) -> tuple[readiness.Listening, ...]:
+        """Where it waits for clients, as it has bound its sockets."""
+        return _waiting_sockets(self._lab, self.transport)
+
     def addresses(self) -> tuple[Endpoint, ...]:
         """Where it can be asked: at every address of its end if it is bound to all of them, else at its own alone."""
         everywhere = any(
             place.port == self.address.port and place.host in {"0.0.0.0", "::"} and place.reached_at(self.family)
-            for place in _waiting_sockets(self._lab, self.transport)
+            for place in self.listeners()
         )
         hosts = (FAR.v4 if self.family == "v4" else FAR.v6) if everywhere else (self.address.host,)
         return tuple(Endpoint(host, self.address.port) for host in hosts)
@@ -171,6 +220,21 @@ class Subject:
         if number not in {signal.SIGSTOP, signal.SIGCONT}:
             self.may_end = True
         self._lab.ask("signal", pid=self.pid, number=int(number))
+
+    def terminate(self) -> None:
+        """Send SIGTERM to the process that listens and to no other, as `kill PID` does."""
+        self.may_end = True
+        self._lab.ask("terminate", **self._place())
+
+    def limit_descriptors(self, spare: int) -> int:
+        """Let it open few descriptors more, about `spare`; how many. The test answers for what comes of it."""
+        self.may_end = True
+        free: int = self._lab.ask("limit_descriptors", spare=spare, **self._place())["free"]
+        return free
+
+    def _place(self) -> dict[str, int]:
+        states = _waiting_states(self.transport)
+        return {"protocol": _PROTOCOLS[self.transport], "states": states, "port": self.address.port}
 
     def sysctl(self, name: str, value: str) -> None:
         """Set a network setting of its namespace, such as net/ipv4/tcp_abort_on_overflow."""
@@ -227,20 +291,9 @@ def start(
 
     `family` is "v4" or "v6"; `arguments` are appended to the command.
     """
-    host = FAR.address(family)
-    command = [*program.command(host, PORT), *arguments]
-    talk = program.profile == "told"
+    subject = Subject(lab, program, family, environment, arguments)
     try:
-        started = lab.ask(
-            "start", argv=command, environment=environment, warm=program.ours, ready=program.ours, talk=talk
-        )
-    except OSError as error:
-        reason = os.strerror(error.errno or 0)
-        raise NotReady(f"{command[0]!r} cannot be started: {reason}", command, None, usage=True) from None
-    subject = Subject(lab, program, started["pid"], started.descriptors)
-    subject.command, subject.family = command, family
-    try:
-        subject.address = _announced(subject, seconds) if program.ours else _seen(lab, subject, seconds)
+        subject.start(0 if program.ours else PORT, seconds)  # our own programs choose a port and tell which
     except BaseException:
         subject.close()
         raise
@@ -288,7 +341,7 @@ def _seen(lab: Lab, subject: Subject, seconds: float) -> Endpoint:
 
 
 def _waiting_states(transport: str) -> int:
-    return 1 << readiness.TCP_LISTEN if transport == "tcp" else _ALL_STATES
+    return mask(State.LISTEN) if transport == "tcp" else _ALL_STATES
 
 
 def _waiting_sockets(lab: Lab, transport: str) -> tuple[readiness.Listening, ...]:

@@ -15,8 +15,6 @@ from harness.wire.segment import Endpoint
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-TCP_LISTEN = 10  # the kernel's number of the state, in sock_diag and in TCP_INFO
-
 
 @dataclass(frozen=True)
 class Listening:

@@ -13,7 +13,7 @@ import pytest
 from harness.suite import Ending, KiB, NotApplicable, control, covers, got, octets, sent
 
 if TYPE_CHECKING:
-    from harness.suite import Probe, Subject, Wire
+    from harness.suite import Client, Probe, Subject, Wire
 
 PROFILES = ("one-shot",)
 
@@ -27,9 +27,15 @@ def _started_for_this_check(subject: Subject) -> None:
 def serves(subject: Subject, probe: Probe) -> None:
     """An ordinary session, from connect to the end of the stream."""
     client = probe.connect(subject)
-    client.send_all(b"hello")
+    client.send_all(b"hello\r\n")
     client.ending()
     client.close()
+
+
+def expect_no_reset(subject: Subject, probe: Probe, wire: Wire, client: Client) -> None:
+    """Claim that the connection was not reset, and is not behind its FIN either."""
+    probe.let_settle(subject)
+    wire.flow(client).expect_no(got.RST)
 
 
 def expect_no_listener(subject: Subject, probe: Probe) -> None:
@@ -72,10 +78,9 @@ def check_ends_the_connection_in_order(subject: Subject, probe: Probe, wire: Wir
 
     client.send_all(b"x" * size)
 
-    assert client.ending() is Ending.EOF
-    flow = wire.flow(client)
-    flow.expect(sent.data(), got.FIN)
-    flow.expect_no(got.RST)
+    client.expect_ending(Ending.EOF)
+    wire.flow(client).expect(sent.data(), got.FIN)
+    expect_no_reset(subject, probe, wire, client)
 
 
 @covers("house:one-shot/orderly-fin", "house:any/small-segments")
@@ -86,8 +91,8 @@ def check_message_in_many_segments_is_read_whole(subject: Subject, probe: Probe,
         client.send_all(b"x" * 1024)
         wire.wait_for(client, got.acked(1024))
 
-    assert client.ending() is Ending.EOF
-    wire.flow(client).expect_no(got.RST)
+    client.expect_ending(Ending.EOF)
+    expect_no_reset(subject, probe, wire, client)
 
 
 @covers("house:one-shot/orderly-fin")
@@ -99,8 +104,8 @@ def check_fin_right_behind_the_message_does_no_harm(subject: Subject, probe: Pro
         client.half_close()
         wire.wait_for(client, sent.FIN)
 
-    assert client.ending() is Ending.EOF
-    wire.flow(client).expect_no(got.RST)
+    client.expect_ending(Ending.EOF)
+    expect_no_reset(subject, probe, wire, client)
 
 
 @covers("house:one-shot/reads-before-closing")
@@ -131,7 +136,7 @@ def check_client_that_says_nothing_ends_it(subject: Subject, probe: Probe, how: 
         {"half_closes": client.half_close, "closes": client.close, "resets": client.reset}[how]()
 
     if how == "half_closes":
-        assert client.ending() is Ending.EOF
+        client.expect_ending(Ending.EOF)
         client.close()
     probe.expect_exit(subject, None if how == "resets" else 0)
 
@@ -181,6 +186,6 @@ def check_message_need_not_be_text(subject: Subject, probe: Probe) -> None:
 
     client.send_all(b"\0\xff\xfe\x80 no text \xc3(\0")
 
-    assert client.ending() is Ending.EOF
+    client.expect_ending(Ending.EOF)
     client.close()
     probe.expect_exit(subject, 0)

@@ -23,7 +23,8 @@ LONGEST = 1024 * KiB  # octets of a reply that we read
 MESSAGES = {
     "one_octet": b"x",
     "1024_octets": b"x" * 1024,
-    "line": b"GET / HTTP/1.0\r\n\r\n",
+    "word": b"hello",
+    "lines": b"GET / HTTP/1.0\r\n\r\n",
     "nul": b"\0" * 20,
     "every_value": bytes(range(256)),
     "broken_utf8": b"\xff\xfe\x80\xc3(\xed\xa0\x80\xf5",
@@ -38,15 +39,15 @@ def read_reply(client: Client) -> bytes:
     return reply
 
 
-def ask(subject: Subject, probe: Probe, request: bytes = b"hello") -> bytes:
+def ask(subject: Subject, probe: Probe, message: bytes = b"hello\r\n") -> bytes:
     """An ordinary session, from connect to the end of the stream; what the reply was."""
     client = probe.connect(subject)
-    client.send_all(request)
+    client.send_all(message)
     return read_reply(client)
 
 
 def usual_reply(subject: Subject, probe: Probe) -> bytes:
-    """The control: the reply to an ordinary request, as it has to be for every other."""
+    """The control: the reply to an ordinary request, as it has to be to every other."""
     with control():
         return ask(subject, probe)
 
@@ -55,6 +56,13 @@ def expect_same(usual: bytes, reply: bytes) -> None:
     """Claim that a reply is the usual one."""
     if reply != usual:
         raise Mismatch(f"the reply that others get, {quote(usual)}", quote(reply))
+
+
+def expect_no_reset(subject: Subject, probe: Probe, wire: Wire, client: Client) -> None:
+    """Claim that the connection was not reset, and is not behind its FIN either."""
+    if subject.managed:
+        probe.let_settle(subject)
+    wire.flow(client).expect_no(got.RST)
 
 
 @covers("house:request-reply/one-reply")
@@ -70,11 +78,10 @@ def check_ends_with_fin_behind_the_reply(subject: Subject, probe: Probe, wire: W
     client = probe.connect(subject)
 
     client.send_all(b"x" * size)
-    client.ending()
+    client.expect_ending(Ending.EOF)
 
-    flow = wire.flow(client)
-    assert flow.expect(got.FIN).end > 2, "the FIN takes the sequence number behind SYN and reply"
-    flow.expect_no(got.RST)
+    assert wire.flow(client).expect(got.FIN).end > 2, "the FIN takes a sequence number behind those of SYN and reply"
+    expect_no_reset(subject, probe, wire, client)
 
 
 @covers("house:request-reply/silent-before-request")
@@ -103,16 +110,18 @@ def check_every_request_draws_the_same_reply(subject: Subject, probe: Probe, mes
 
 @covers("house:request-reply/content-does-not-matter", "house:any/small-segments")
 def check_request_in_many_segments_is_one_request(subject: Subject, probe: Probe, wire: Wire) -> None:
-    """A request that waits for the server in fourteen segments is read whole: the same reply, FIN, no RST."""
+    """A request that waits for the server in fourteen segments is read whole: the same reply, then FIN and no RST."""
     usual = usual_reply(subject, probe)
     with subject.paused():
         client = probe.connect(subject, segment_size=88)
         client.send_all(b"x" * 1024)
         wire.wait_for(client, got.acked(1024))
 
-    reply = read_reply(client)
+    reply = client.expect_any(LONGEST)
+    client.expect_end(Ending.EOF)
 
     expect_same(usual, reply)
+    expect_no_reset(subject, probe, wire, client)
 
 
 @covers("house:request-reply/whole-reply", "house:any/small-segments")
@@ -150,7 +159,7 @@ def check_end_of_stream_without_a_request(subject: Subject, probe: Probe) -> Non
 
     client.half_close()
 
-    assert client.ending() is Ending.EOF
+    client.expect_ending(Ending.EOF)
     client.close()
     ask(subject, probe)
 

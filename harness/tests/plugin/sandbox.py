@@ -109,6 +109,10 @@ class Sandbox:
 
 
 def environment() -> dict[str, str]:
-    """The environment without what the pytest around us has put there, and with bytecode kept, which halves a start."""
+    """The environment of a user: without the pytest around us, without hypothesis, and with bytecode kept.
+
+    The last two halve the time that a run takes to start.
+    """
     strange = ("PYTEST_", "COV_", "PYTHONDONTWRITEBYTECODE")
-    return {name: value for name, value in os.environ.items() if not name.startswith(strange)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(strange)}
+    return kept | {"PYTEST_ADDOPTS": "-p no:hypothesispytest"}

@@ -1,0 +1,112 @@
+"""A session: what an ordinary client of a profile says and hears, from its connect to its end.
+
+The suites of a service know that in every detail. Tests that hold for any service (what a restart, a signal or a
+thousand clients do to it) need no more than a client that is served, one that is in the middle of its session, and one
+that leaves. So each profile is told here as an own protocol is told in its file, and both are spoken alike.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from harness.payload import count, quote
+from harness.probe.ending import Ending
+from harness.subject.protocol import Exactly, Exchange, Matching, Protocol
+from harness.verdict import Mismatch, NotApplicable
+
+if TYPE_CHECKING:
+    from harness.probe.client import Client
+    from harness.probe.probe import Probe, Reached
+    from harness.subject.protocol import Answer
+
+_SOMETHING = Matching(re.compile(rb"(?s).+"))
+_PERHAPS = Matching(re.compile(rb"(?s).*"))
+_LONGEST = 64 * 1024  # octets of an answer that is looked for
+
+ORDINARY = {
+    protocol.name: protocol
+    for protocol in (
+        Protocol("echo", "tcp", (Exchange(b"hello", Exactly(b"hello")),)),
+        Protocol("udp-echo", "udp", (Exchange(b"hello", Exactly(b"hello")),)),
+        Protocol("greeting", "tcp", (), greeting=_SOMETHING, server_closes=True),
+        Protocol("request-reply", "tcp", (Exchange(b"hello\r\n", _SOMETHING),), server_closes=True),
+        Protocol("one-shot", "tcp", (Exchange(b"hello\r\n", _PERHAPS),), server_closes=True),
+    )
+}
+
+
+class Session:
+    """Makes ordinary clients of one subject. What they claim is only that they are served."""
+
+    def __init__(self, subject: Reached, probe: Probe, protocol: Protocol) -> None:
+        self._subject = subject
+        self._probe = probe
+        self._protocol = protocol
+
+    def serve(self) -> None:
+        """One client, from its connect to its end; a claim that it is served."""
+        if self._protocol.transport == "udp":
+            self._exchange_datagrams()
+        else:
+            self.finish(self.begin())
+
+    def begin(self) -> Client:
+        """A client in the middle of its session: served as far as can be while both ends stay; a claim that it is."""
+        if self._protocol.transport == "udp":
+            raise NotApplicable("datagrams have no connection to be in the middle of")
+        client = self._probe.connect(self._subject)
+        protocol = self._protocol
+        if protocol.greeting is not None:
+            if protocol.server_closes and not protocol.exchanges:
+                client.expect_any(1)
+                return client
+            _hear(client, protocol.greeting)
+        for exchange in protocol.exchanges[: -1 if protocol.server_closes else None]:
+            client.send_all(exchange.send)
+            _hear(client, exchange.answer)
+        return client
+
+    def finish(self, client: Client) -> None:
+        """Bring a session to its end, and close; a claim that the client gets what it is owed."""
+        protocol = self._protocol
+        if protocol.server_closes:
+            last = protocol.exchanges[-1].answer if protocol.exchanges else None
+            if protocol.exchanges:
+                client.send_all(protocol.exchanges[-1].send)
+            came = client.read_to_end()
+            if client.ended is not Ending.EOF:
+                raise Mismatch(str(Ending.EOF), str(client.ended))
+            if last is not None and not last.whole(came):
+                raise Mismatch(_asked(last), _came(came))
+        client.close()
+
+    def _exchange_datagrams(self) -> None:
+        client = self._probe.datagrams(self._subject)
+        for exchange in self._protocol.exchanges:
+            client.send(exchange.send)
+            answer = client.receive()
+            if answer is None or not exchange.answer.whole(answer.octets):
+                raise Mismatch(f"a datagram, {_asked(exchange.answer)}", str(answer or "none came"))
+        client.close()
+
+
+def _hear(client: Client, answer: Answer) -> None:
+    """Claim that an answer comes, which ends where it matches for the first time."""
+    if isinstance(answer, Exactly):
+        client.expect(answer.octets)
+        return
+    came = b""
+    while not answer.whole(came):
+        octet = client.read(1)
+        came += octet
+        if not octet or len(came) == _LONGEST:
+            raise Mismatch(_asked(answer), _came(came))
+
+
+def _asked(answer: Answer) -> str:
+    return "octets" if answer in {_SOMETHING, _PERHAPS} else str(answer)
+
+
+def _came(octets: bytes) -> str:
+    return f"{count(len(octets))}, {quote(octets)}" if octets else "no octet came"

@@ -1,0 +1,34 @@
+"""What `fixtures/mutants/mutants.toml` says of each mutant: the profile it claims, and what it breaks, how."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A subject that is wrong in one named way."""
+
+    name: str
+    profile: str
+    breaks: str  # requirement id
+    how: str = ""
+    real: str = ""  # the project that had the bug, if one is known
+
+    def __str__(self) -> str:
+        return f"{self.name} breaks {self.breaks}: {self.how}"
+
+
+def parse(text: str) -> tuple[Mutant, ...]:
+    """The mutants of a `mutants.toml`, in its order."""
+    return tuple(Mutant(name=name, **entry) for name, entry in tomllib.loads(text).items())
+
+
+def read(root: Path) -> tuple[Mutant, ...]:
+    """The mutants that come with the fixtures below `root`."""
+    return parse((root / "fixtures" / "mutants" / "mutants.toml").read_text("utf-8"))
