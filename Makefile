@@ -2,6 +2,7 @@
 #
 #   make check         the verdicts, and where the report lies
 #   make test          the harness's own tests, then the suites
+#   make proof         shows that the suites can fail: every mutant must be rejected, and no correct server
 #   make lint          formatting, lint and types, as CI asks for them
 #   make format        formats the code
 #   make constraints   renews the pinned versions
@@ -20,10 +21,13 @@ PYTEST := $(RUN) pytest -q --dist worksteal
 PROCESSORS := $(shell nproc)
 
 .NOTPARALLEL:
-.PHONY: check test test-harness test-suites lint lint-format lint-code lint-types format environment constraints clean
+.PHONY: check proof test test-harness test-suites lint lint-format lint-code lint-types format environment constraints clean
 
 check: $(INSTALLED)
 	$(RUN) harness check
+
+proof: $(INSTALLED)
+	$(RUN) harness proof
 
 test: test-harness test-suites
 

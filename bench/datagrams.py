@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.machine import columns, machine, readable
-from harness.capture.ring import SLOT, SLOTS, Tap
+from harness.capture.ring import Tap
+from harness.lab.ends import FAR, NEAR
 from harness.lab.handle import Lab
-from harness.lab.link import FAR, NEAR
+from harness.lab.packet import SLOT, SLOTS, with_ring
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -145,7 +146,7 @@ def _flood(lab: Lab, senders: int) -> Iterator[Callable[[Callable[[], object]], 
 
 
 def _tap(lab: Lab, senders: int, slots: int, slot: int, *, afterwards: bool = False) -> Outcome:
-    packet = lab.socket("near", socket.AF_PACKET, socket.SOCK_RAW)
+    packet = with_ring(lab.socket("near", socket.AF_PACKET, socket.SOCK_RAW), slots=slots, slot=slot)
     with Tap(packet, NEAR.name, slots=slots, slot=slot) as tap, _flood(lab, senders) as flood:
         rate = flood((lambda: None) if afterwards else tap.collect)
         while tap.collect():

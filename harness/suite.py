@@ -8,6 +8,8 @@ from __future__ import annotations
 import typing
 from typing import TYPE_CHECKING, TypeVar
 
+from harness.analysis.time_protocol import ahead
+from harness.budget import wall_clock
 from harness.capture.recording import Wire
 from harness.lab.relay import Relay as Link
 from harness.payload import KiB, MiB, octets, quote
@@ -16,9 +18,11 @@ from harness.probe.control import control
 from harness.probe.datagram import LARGEST_V4, LARGEST_V6, DatagramClient
 from harness.probe.ending import Ending
 from harness.probe.probe import Attempt, Probe
+from harness.probe.session import Session
 from harness.subject.external import External
 from harness.subject.process import Subject
 from harness.subject.protocol import Answer, Exactly, Exchange, Protocol
+from harness.subject.state import State
 from harness.verdict import Inconclusive, Mismatch, NotApplicable
 from harness.wire.checksum import checksum_fault
 from harness.wire.pattern import got, sent
@@ -46,8 +50,11 @@ __all__ = [
     "Probe",
     "Protocol",
     "Serve",
+    "Session",
+    "State",
     "Subject",
     "Wire",
+    "ahead",
     "checksum_fault",
     "control",
     "covers",
@@ -56,6 +63,7 @@ __all__ = [
     "profiles",
     "quote",
     "sent",
+    "wall_clock",
 ]
 
 Test = TypeVar("Test", bound="Callable[..., None]")

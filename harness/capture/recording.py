@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -17,7 +16,7 @@ from harness.analysis.accounting import Delivered, undelivered, unseen
 from harness.budget import Deadline
 from harness.capture import port_filter
 from harness.capture.certificate import Certificate
-from harness.capture.ring import SLOT, SLOTS, Tap
+from harness.capture.ring import Tap
 from harness.verdict import Inconclusive
 from harness.wire.decode import decode
 from harness.wire.flow import Flow
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from harness.wire.segment import Endpoint, Packet
 
 _MARKERS_BACK = 5.0  # seconds for the markers of a fence to reach the tap on a loaded machine
-_LOOPBACK_SLOT, _LOOPBACK_SLOTS = 1 << 17, 256  # a frame on a loopback interface has up to 65,550 octets
 
 _nonces = itertools.count(os.getpid() << 32)
 
@@ -65,11 +63,10 @@ class Wire:
     def __init__(self, near: Near) -> None:
         """Open the tap on the side `near` and send the opening marker round."""
         self._near = near
-        slot, slots = (_LOOPBACK_SLOT, _LOOPBACK_SLOTS) if near.loopback else (SLOT, SLOTS)
-        packet = near.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        packet = near.tap()
         if near.port is not None:
             port_filter.attach(packet, near.port)
-        self.tap = Tap(packet, near.interface, slots=slots, slot=slot, loopback=near.loopback)
+        self.tap = Tap(packet, near.interface, slots=near.slots, slot=near.slot, loopback=near.loopback)
         self._talkers: list[Talker] = []
         self._packets: list[Packet] = []  # what the first `_read` frames mean
         self._read = 0

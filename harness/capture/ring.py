@@ -16,17 +16,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from harness.lab.fence import PROTOCOL, Marker
+from harness.lab.packet import SLOT, SLOTS
 from harness.wire.frame import Frame
 
 if TYPE_CHECKING:
     import socket
 
-SLOT = 2048  # octets: a frame of 1514, the kernel's header of 66, rounded up to a power of two
-SLOTS = 4096
-
 _SOL_PACKET = 263
-_PACKET_RX_RING, _PACKET_STATISTICS, _PACKET_VERSION, _PACKET_IGNORE_OUTGOING = 5, 6, 10, 23
-_TPACKET_V2 = 1
+_PACKET_STATISTICS, _PACKET_IGNORE_OUTGOING = 6, 23
 _ETH_P_ALL = 0x0003
 _OUTGOING = 4  # sockaddr_ll.sll_pkttype
 _HEADER = struct.Struct("=IIIHHII")  # status, length, captured length, offset of the frame, …, seconds, nanoseconds
@@ -51,18 +48,14 @@ class Tap:
     def __init__(
         self, packet: socket.socket, interface: str, *, slots: int = SLOTS, slot: int = SLOT, loopback: bool = False
     ) -> None:
-        """Map a ring of `slots` slots of `slot` octets on an unbound packet socket (protocol 0), which the tap owns.
+        """Map the ring of `slots` slots of `slot` octets that the packet socket has; the tap owns the socket.
 
         On a `loopback` interface each frame would show twice; there only the arriving one is taken.
         """
         self._socket = packet
         self._slot, self._slots = slot, slots
-        block = max(slot, 1 << 16)
-        packet.setsockopt(_SOL_PACKET, _PACKET_VERSION, _TPACKET_V2)
         if loopback:
             packet.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
-        layout = struct.pack("=IIII", block, slots * slot // block, slot, slots)
-        packet.setsockopt(_SOL_PACKET, _PACKET_RX_RING, layout)
         self._ring = mmap.mmap(packet.fileno(), slots * slot)
         packet.bind((interface, _ETH_P_ALL))
         self._next = 0

@@ -1,13 +1,18 @@
-"""`sockspec explain ID`: what a requirement demands, where it is written, and which mutants prove its tests."""
+"""`sockspec explain ID`: what a requirement demands, where it is written, and which tests and mutants go with it.
+
+Nothing is run: the tests are those that the suites' source names.
+"""
 
 from __future__ import annotations
 
 import sys
-import tomllib
 from typing import TYPE_CHECKING
 
 from harness import bundle
+from harness.plugin.naming import stable_id
+from harness.proof import mutants
 from harness.report.model import Exit
+from harness.spec import citations
 from harness.spec.catalogue import UnknownRequirement, load
 from harness.spec.explain import explain
 
@@ -29,11 +34,15 @@ def run(chosen: argparse.Namespace) -> int:
     except UnknownRequirement as unknown:
         sys.stderr.write(f"sockspec: {unknown}\n")
         return Exit.USAGE
-    print(explain(requirement, mutants=breaking(chosen.id)))
+    print(explain(requirement, covering(chosen.id), breaking(chosen.id)))
     return Exit.HOLDS
 
 
 def breaking(requirement: str) -> list[str]:
     """The mutants that break a requirement."""
-    table = tomllib.loads((bundle.root() / "fixtures" / "mutants" / "mutants.toml").read_text())
-    return [name for name, entry in table.items() if entry["breaks"] == requirement]
+    return [mutant.name for mutant in mutants.read(bundle.root()) if mutant.breaks == requirement]
+
+
+def covering(requirement: str) -> list[str]:
+    """The tests that cover a requirement, as the suites' source says."""
+    return [stable_id(test.nodeid) for test in citations.read(bundle.root()) if requirement in test.covers]

@@ -1,9 +1,17 @@
-"""`sockspec list`: the profiles, the reference servers, the tests, or the requirements."""
+"""`sockspec list`: the profiles, the reference servers, the requirements, or how these stand after a run."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness import bundle
+from harness.proof import mutants
+from harness.proof.requirements import requirement_matrix
+from harness.record.disk import RecordError
+from harness.record.store import load as load_record
+from harness.report.model import Exit, Run
 from harness.spec.catalogue import load
 from harness.subject import inventory, protocol
 from harness.subject.profile import PROFILES
@@ -16,13 +24,28 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     """Add the command's words."""
     parser = commands.add_parser("list", help="show profiles, reference servers and requirements")
     parser.add_argument("--requirements", action="store_true", help="every requirement of the catalogue")
+    parser.add_argument(
+        "--matrix", metavar="RUN", help="every requirement with the tests that ran for it in this folder"
+    )
     parser.set_defaults(run=run)
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Print one thing a line, its name first."""
+    if chosen.matrix is not None:
+        return _matrix(Path(chosen.matrix))
     print("\n".join(requirements() if chosen.requirements else profiles()))
-    return 0
+    return Exit.HOLDS
+
+
+def _matrix(folder: Path) -> int:
+    try:
+        ran = Run.of(load_record(folder))
+    except RecordError as refused:
+        sys.stderr.write(f"sockspec: {refused}\n")
+        return Exit.USAGE
+    print(requirement_matrix(load(), ran.rows, mutants.read(bundle.root())), end="")
+    return Exit.HOLDS
 
 
 def profiles() -> list[str]:

@@ -7,7 +7,7 @@ import sys
 from typing import NoReturn
 
 from harness import __version__
-from harness.cli import check, doctor, explain, listing
+from harness.cli import check, doctor, explain, listing, proof
 from harness.report.model import Exit
 
 _EXAMPLES = """\
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"sockspec {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
-    for module in (check, listing, explain, doctor):
+    for module in (check, listing, explain, doctor, proof):
         module.offer(commands)
     chosen = parser.parse_args(arguments)
     if chosen.command is None:

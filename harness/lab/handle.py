@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from harness.budget import Deadline
-from harness.lab.process import LARGEST_MESSAGE
+from harness.lab.ends import LARGEST_MESSAGE
 
 _START = 20.0  # seconds for an interpreter to start on a loaded machine
 

@@ -22,14 +22,13 @@ import fcntl
 import os
 import socket
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 
 from pyroute2 import IPRoute
 
 from harness.lab import kernel
+from harness.lab.ends import FAR, MTU, NEAR, RAW, End
 
-MTU = 1500  # octets of an IP packet
 LARGEST_BUFFER = 1 << 20  # octets that the kernel may give a connection to send or to receive, for itself to choose
 _LOOPBACK = 1  # the index of every namespace's loopback interface
 _PERMANENT = 0x80  # NUD_PERMANENT: a neighbour that is never asked for
@@ -38,24 +37,6 @@ _SIOCETHTOOL = 0x8946
 # ETHTOOL_SRXCSUM, STXCSUM, STSO, SGSO, SGRO (linux/ethtool.h)
 _OFFLOADS = (0x15, 0x17, 0x1F, 0x24, 0x2C)
 
-
-@dataclass(frozen=True)
-class End:
-    """One end of the link, as it is known before it is built. The first address of a family is the end's own."""
-
-    name: str
-    mac: str
-    v4: tuple[str, ...]
-    v6: tuple[str, ...]
-
-    def address(self, family: str) -> str:
-        """The end's own address: `family` is "v4" or "v6"."""
-        return (self.v4 if family == "v4" else self.v6)[0]
-
-
-NEAR = End("near0", "02:00:00:00:00:01", ("10.9.0.1",), ("fd09::1",))
-FAR = End("far0", "02:00:00:00:00:02", ("10.9.0.2", "10.9.0.3"), ("fd09::2", "fd09::3"))
-RAW = End("raw", "02:00:00:00:00:01", ("10.9.0.9",), ("fd09::9",))  # on the near side, owned by no kernel: raw peers
 
 _SYSCTLS = {
     "net/ipv6/conf/default/accept_dad": "0",

@@ -10,10 +10,12 @@ import ipaddress
 import socket
 from typing import TYPE_CHECKING, Protocol
 
-from harness.lab import fence
-from harness.lab.link import NEAR
+from harness.lab import fence, packet
+from harness.lab.ends import NEAR
 
 if TYPE_CHECKING:
+    from socket import socket as Socket  # noqa: N812 - the method `socket` below takes the name
+
     from harness.lab.handle import Lab
 
 
@@ -32,8 +34,19 @@ class Near(Protocol):
     def port(self) -> int | None:
         """The only one to look at, where others talk too; None: every frame is the test's own."""
 
-    def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
+    def socket(self, family: int, kind: int, protocol: int = 0) -> Socket:
         """A socket of this side."""
+
+    def tap(self) -> Socket:
+        """A packet socket of this side with its ring, bound to nothing; how it is laid out, `slots` and `slot` say."""
+
+    @property
+    def slots(self) -> int:
+        """How many slots the ring of a tap has."""
+
+    @property
+    def slot(self) -> int:
+        """Octets of a slot."""
 
     def fence(self, nonce: int) -> list[int]:
         """Send a fence round; return the processors whose markers the tap will see come back."""
@@ -48,14 +61,19 @@ class LabNear:
     interface = NEAR.name
     loopback = False
     port = None
+    slots, slot = packet.SLOTS, packet.SLOT
 
     def __init__(self, lab: Lab) -> None:
         """Stand at the link that `lab` has built."""
         self._lab = lab
 
-    def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
+    def socket(self, family: int, kind: int, protocol: int = 0) -> Socket:
         """A socket in the near namespace."""
         return self._lab.socket("near", family, kind, protocol)
+
+    def tap(self) -> Socket:
+        """The packet socket that was built with the link."""
+        return socket.socket(fileno=self._lab.ask("tap").descriptors[0])
 
     def fence(self, nonce: int) -> list[int]:
         """Send a fence round the link."""
@@ -71,6 +89,7 @@ class HostNear:
 
     interface = "lo"
     loopback = True
+    slots, slot = 256, 1 << 17  # a frame on a loopback interface has up to 65,550 octets
 
     def __init__(self, port: int) -> None:
         """Open the fence's sockets, to look at what goes to and from `port`; PermissionError when this user may not."""
@@ -78,9 +97,13 @@ class HostNear:
         self._here = fence.marker_socket("127.0.0.1", "127.0.0.1")
         self._there = fence.marker_socket("127.0.0.1", "127.0.0.1")
 
-    def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
+    def socket(self, family: int, kind: int, protocol: int = 0) -> Socket:
         """A socket of this host."""
         return socket.socket(family, kind, protocol)
+
+    def tap(self) -> Socket:
+        """A packet socket of this host."""
+        return packet.with_ring(packet.unbound(), slots=self.slots, slot=self.slot)
 
     def fence(self, nonce: int) -> list[int]:
         """Send a fence round the loopback interface."""

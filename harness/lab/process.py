@@ -1,9 +1,10 @@
 """The lab process: owner of the namespaces and father of the subjects, one for each test process.
 
-Two processes, in truth. The outer one takes the namespaces and forks; the inner one is pid 1 of its own pid namespace
-and does all the work. When pid 1 ends, the kernel ends everything below it; pid 1 ends when the test process closes the
-control socket, dies, or is killed: nothing stays behind, whatever happens. (A process that has unshared its pid
-namespace cannot fork again once that pid 1 is gone, hence one outer process for each lab.)
+Two processes, in truth. The outer one takes the namespaces, forks, and builds the ground of each next test (see
+`harness.lab.builder`); the inner one is pid 1 of its own pid namespace and does all the rest. When pid 1 ends, the
+kernel ends everything below it; pid 1 ends when the test process closes the control socket, dies, or is killed: nothing
+stays behind, whatever happens. (A process that has unshared its pid namespace cannot fork again once that pid 1 is
+gone, hence one outer process for each lab.)
 
 The test process asks over a socket that keeps message borders: one JSON object each way, descriptors beside it. Every
 operation is short and never waits for a subject, so one at a time is enough. What the operations are, the class `Lab`
@@ -12,7 +13,6 @@ below says: a method is an operation, its arguments are the request, what it ret
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import select
@@ -21,18 +21,18 @@ import socket
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyroute2 import DiagSocket
 
 from harness.budget import Deadline
-from harness.lab import children, fence, kernel
-from harness.lab.link import FAR, NEAR, Wiring
+from harness.lab import builder, children, fence, kernel, packet
+from harness.lab.ends import FAR, LARGEST_MESSAGE
 
-LARGEST_MESSAGE = 1 << 18  # octets; an answer carries at most what `children` keeps of two outputs
+if TYPE_CHECKING:
+    from harness.lab.builder import Ground
+
 HOST_NAME = "subject"
-_SO_RCVBUFFORCE = 33
-_RELAY_BUFFER = 1 << 24  # octets: the relay runs in a busy process
 
 _HOSTS = f"""\
 127.0.0.1 localhost
@@ -45,28 +45,23 @@ _HOSTS = f"""\
 class Lab:
     """The operations. Each returns a JSON object, or a pair of it and the descriptors to hand over."""
 
-    def __init__(self) -> None:
-        """Begin without a link: `build` makes one."""
+    def __init__(self, builder: socket.socket) -> None:
+        """Begin without a link: `build` takes one over from the builder at the other end of the channel."""
         self._home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        self._wiring: Wiring | None = None
+        self._builder = builder
+        self._ground: Ground | None = None
         self._markers: tuple[socket.socket, socket.socket] | None = None
+        self._tap: int | None = None  # until it is handed over
         self.children = children.Children()
 
     def build(self, *, relayed: bool = False) -> tuple[dict[str, Any], list[int]]:
-        """Make fresh namespaces; hand over the two packet sockets between which a relay forwards, if it is wanted."""
+        """Take over fresh namespaces; hand over the two packet sockets of the relay, if one is wanted."""
         self.clear()
-        self._wiring = Wiring(relayed=relayed)
-        kernel.setns(self._home)
-        with self._at("near"):
-            near = fence.marker_socket(NEAR.v4[0], FAR.v4[0])
-        with self._at("far"):
-            far = fence.marker_socket(FAR.v4[0], NEAR.v4[0])
-        self._markers = (near, far)
-        if not relayed:
-            return {}, []
-        with kernel.inside(self._wiring.middle, self._home):
-            sockets = [_every_frame(name) for name in ("mid0", "mid1")]
-        return {}, [packet.detach() for packet in sockets]
+        ground = builder.ask(self._builder, relayed=relayed)
+        self._ground = ground
+        self._markers = (socket.socket(fileno=ground.near_marker), socket.socket(fileno=ground.far_marker))
+        self._tap = ground.tap
+        return {}, list(ground.relay)
 
     def clear(self) -> dict[str, Any]:
         """End every program and let the namespaces go."""
@@ -74,10 +69,22 @@ class Lab:
         for marker in self._markers or ():
             marker.close()
         self._markers = None
-        if self._wiring is not None:
-            self._wiring.close()
-            self._wiring = None
+        if self._tap is not None:
+            os.close(self._tap)
+            self._tap = None
+        if self._ground is not None:
+            os.close(self._ground.near)
+            os.close(self._ground.far)
+            self._ground = None
         return {}
+
+    def tap(self) -> tuple[dict[str, Any], list[int]]:
+        """Hand over a packet socket of the near end with its ring: the one that was built, or else a new one."""
+        if self._tap is not None:
+            tap, self._tap = self._tap, None
+            return {}, [tap]  # not a copy: who closes a packet socket last waits for a grace period of the kernel
+        with self._at("near"):
+            return {}, [packet.with_ring(packet.unbound()).detach()]
 
     def socket(self, side: str, family: int, kind: int, protocol: int) -> tuple[dict[str, Any], list[int]]:
         """Make a socket at one end of the link and hand it over."""
@@ -216,24 +223,13 @@ class Lab:
         return children.holders({entry["inode"] for entry in entries if entry["local"][1] == port})
 
     def _at(self, side: str) -> Any:
-        if self._wiring is None:
+        if self._ground is None:
             raise RuntimeError("there is no link yet")
-        return kernel.inside({"near": self._wiring.near, "far": self._wiring.far}[side], self._home)
+        return kernel.inside({"near": self._ground.near, "far": self._ground.far}[side], self._home)
 
 
 def _execute(program: str, arguments: list[str], environment: dict[str, str], pipes: children.Pipes) -> int:
     return children.execute([program, *arguments], environment, pipes)
-
-
-def _every_frame(interface: str) -> socket.socket:
-    every_protocol, ignore_outgoing = 0x0003, 23  # ETH_P_ALL, PACKET_IGNORE_OUTGOING
-    packet = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-    packet.setsockopt(263, ignore_outgoing, 1)  # SOL_PACKET: do not hear what the relay itself sends
-    packet.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RELAY_BUFFER)
-    with contextlib.suppress(PermissionError):  # a user namespace's root may not go beyond net.core.rmem_max
-        packet.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RELAY_BUFFER)
-    packet.bind((interface, every_protocol))
-    return packet
 
 
 def _told(entry: Any) -> dict[str, Any]:
@@ -248,14 +244,14 @@ def _told(entry: Any) -> dict[str, Any]:
     }
 
 
-def serve(control: socket.socket) -> None:
+def serve(control: socket.socket, building: socket.socket) -> None:
     """Answer requests until the test process closes its end of the control socket or is gone."""
     woken, wake = socket.socketpair()
     wake.setblocking(False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the test process, which then lets us go
     signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
-    lab = Lab()
+    lab = Lab(building)
     while True:
         outputs = lab.children.descriptors()
         poll = select.poll()
@@ -288,14 +284,15 @@ def _answer(lab: Lab, request: dict[str, Any]) -> tuple[dict[str, Any], list[int
 
 
 def enter_namespaces() -> None:
-    """Take user (unless root), network, pid, mount and UTS namespaces; the next fork is pid 1 of the new one."""
+    """Take user (unless root), network and pid namespaces; the next fork is pid 1 of the new pid namespace."""
     if os.getuid():
         kernel.own_user_namespace()
-    kernel.unshare(kernel.CLONE_NEWNET | kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWUTS)
+    kernel.unshare(kernel.CLONE_NEWNET | kernel.CLONE_NEWPID)
 
 
 def furnish() -> list[str]:
     """Make /proc, /etc/hosts and the host name private; return what this machine would not let us do."""
+    kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWUTS)
     kernel.mount("", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
     kernel.set_host_name(HOST_NAME)
     missing = []
@@ -329,22 +326,27 @@ def main() -> None:
     """Run as `python -m harness.lab.process DESCRIPTOR PARENT`: the control socket, and the pid whose end is ours."""
     control, parent = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])
     control.set_inheritable(False)  # a subject must not speak for us
-    kernel.die_with_parent(parent, signal.SIGKILL)
     try:
         enter_namespaces()
     except OSError as error:
         control.send(json.dumps({"refused": {"errno": error.errno, "text": str(error)}}).encode())
         return
+    kernel.die_with_parent(parent, signal.SIGKILL)  # not before: new credentials make the kernel forget it
     kernel.gain_no_privileges()
     outer = os.getpid()
+    building, asking = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if pid := os.fork():
         control.close()
+        asking.close()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        builder.serve(building)
         os.waitpid(pid, 0)
         return
+    building.close()
     kernel.die_with_parent(outer, signal.SIGKILL)
     missing = furnish()
     control.send(json.dumps({"ready": {"missing": missing}}).encode())
-    serve(control)
+    serve(control, asking)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from harness.lab.near import HostNear, LabNear, is_loopback
 from harness.lab.relay import Relay
 from harness.plugin.options import Settings, settings_of
 from harness.probe.probe import Probe
+from harness.probe.session import Session, ordinary
 from harness.subject import external
 from harness.subject.external import External
 from harness.subject.inventory import told_server
@@ -28,6 +29,7 @@ from harness.verdict import NotApplicable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from socket import socket as Socket  # noqa: N812 - the method `socket` of `Uncaptured` takes the name
 
     from harness.lab.near import Near
     from harness.subject.inventory import Program
@@ -47,13 +49,18 @@ class Uncaptured:
     interface = ""
     loopback = False
     port = None
+    slots = slot = 0
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
 
-    def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
+    def socket(self, family: int, kind: int, protocol: int = 0) -> Socket:
         """A socket of this host."""
         return socket.socket(family, kind, protocol)
+
+    def tap(self) -> Socket:
+        """Not applicable: there is nothing to open."""
+        raise NotApplicable(self.reason)
 
     def fence(self, nonce: int) -> list[int]:
         """Not applicable: there is nothing to send a fence round."""
@@ -212,6 +219,12 @@ def probe(near: Near, _recorded: Wire | None) -> Iterator[Probe]:
 
     with Probe(near, patience, _recorded.meet if _recorded is not None else _ignore) as probe:
         yield probe
+
+
+@pytest.fixture
+def session(subject: Judged, probe: Probe) -> Session:
+    """Ordinary clients of the subject, as its profile has them."""
+    return Session(subject, probe, ordinary(subject.profile))
 
 
 def _nothing() -> None:

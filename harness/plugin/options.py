@@ -55,7 +55,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--profile", metavar="P", help=f"the service it claims to speak: {profile_words()}")
     group.addoption("--family", choices=FAMILIES, help="on this IP family only (default: on both)")
     group.addoption(
-        "--mutants", action="store_true", help="judge the mutants beside the reference servers, as `sockspec proof` does"
+        "--mutants",
+        action="store_true",
+        help="judge the mutants beside the reference servers, as `sockspec proof` does",
     )
     group.addoption("--strict-should", action="store_true", help="a missed SHOULD fails the run")
     group.addoption("--report", metavar="DIR", help="where the record goes (default: a new folder in reports/runs)")
@@ -95,7 +97,7 @@ def read(config: pytest.Config) -> Settings:
     everybody = [*inventory.reference_servers().values(), *(inventory.mutants().values() if option.mutants else ())]
     programs = tuple(program for program in everybody if not profile or program.profile == profile)
     if kind != profile and not programs:
-        raise pytest.UsageError(f"no server of ours speaks {profile}; say whom to judge: --serve 'CMD {{host}} {{port}}'")
+        raise pytest.UsageError(f"no server of ours speaks {profile}; give yours: --serve 'CMD {{host}} {{port}}'")
     return Settings(programs=programs, **common)
 
 

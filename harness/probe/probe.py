@@ -8,8 +8,9 @@ import select
 import socket
 from typing import TYPE_CHECKING, Protocol, Self
 
+from harness import budget
 from harness.analysis.accounting import Delivered
-from harness.lab.link import NEAR
+from harness.lab.ends import NEAR
 from harness.probe.client import Client
 from harness.probe.datagram import DatagramClient
 from harness.subject.patience import Patience, Watched
@@ -168,6 +169,19 @@ class Probe:
 
         patience.until(accepted)
         patience.until(lambda seconds: bool(select.select([], [], [], seconds)[0]), idle=_REST)
+
+    def at_rest(self, subject: Subject, seconds: float = budget.RESPONSE) -> bool:
+        """Wait, up to `seconds`, until the subject has nothing to do; whether it came to that."""
+        return self._patience(subject).at_rest(_REST, seconds)
+
+    def expect_rest(self, subject: Subject, expected: str) -> None:
+        """Claim that the subject soon has nothing to do, and has not ended either."""
+        rests = self.at_rest(subject)
+        if subject.ended:
+            told = subject.told()
+            raise Mismatch(expected, f"it has ended: {in_a_line(told)}", details=outcome(told))
+        if not rests:
+            raise Mismatch(expected, f"it does not rest: it used the processor for {budget.RESPONSE:g} s")
 
     def expect_exit(self, subject: Subject, status: int | None = None) -> None:
         """Claim that the subject soon ends by itself: with this exit status, or with any, but never by a signal."""

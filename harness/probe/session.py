@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from harness.payload import count, quote
 from harness.probe.ending import Ending
-from harness.subject.protocol import Exactly, Exchange, Matching, Protocol
+from harness.subject.protocol import Exactly, Exchange, Matching, Protocol, named
 from harness.verdict import Mismatch, NotApplicable
 
 if TYPE_CHECKING:
@@ -34,6 +34,11 @@ ORDINARY = {
         Protocol("one-shot", "tcp", (Exchange(b"hello\r\n", _PERHAPS),), server_closes=True),
     )
 }
+
+
+def ordinary(profile: str) -> Protocol:
+    """What an ordinary client of this profile says and hears."""
+    return ORDINARY.get(profile) or named(profile)
 
 
 class Session:

@@ -188,28 +188,24 @@ def kill_matrix(rows: Iterable[Result], mutants: Iterable[Mutant], lost: Iterabl
     kernel: dict[str, Test] = {}
     alarms: list[Result] = []
     judged: dict[str, None] = {}
-    asked: set[str] = set()
     gone = list(lost)
     for row in rows:
         if not row.subject:
             gone.append(row.test)
             continue
         test = Test(test_of(row), row.covers, row.level)
-        if row.subject == KERNEL:
-            _remember(kernel, test)
-        else:
-            _remember(tests, test)
+        _remember(kernel if row.subject == KERNEL else tests, test)
         if row.subject in by_name:
-            asked.add(row.profile)
             place = (test.name, row.subject)
             said = answer(row, by_name[row.subject])
             cells[place] = max(cells.get(place, said), said, key=lambda one: one.rank)
         else:
-            judged[row.subject] = None
+            if row.subject != KERNEL:
+                judged[row.subject] = None
             if row.verdict in (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE):
                 alarms.append(row)
     return Kills(
-        mutants=tuple(mutant for mutant in by_name.values() if mutant.profile in asked),
+        mutants=tuple(by_name.values()),
         tests=tuple(test for test in tests.values() if any((test.name, name) in cells for name in by_name)),
         cells=cells,
         kernel=tuple(kernel.values()),

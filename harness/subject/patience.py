@@ -9,6 +9,7 @@ open); while it is not, the budget is `RESPONSE`.
 
 from __future__ import annotations
 
+import select
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -84,6 +85,27 @@ class Patience:
             if still_for is not None and still_for.seconds >= (STUCK if look.unsent else idle):
                 return self._last_look(came, f"the subject was idle for {still_for.seconds:.1f} s")
         return Waited(True)
+
+    def at_rest(self, idle: float, seconds: float | None = None) -> bool:
+        """Wait until the subject has been idle for `idle` seconds, `seconds` at most; whether it came to that.
+
+        What neither kernel can deliver does not count here: it may have to wait for the subject.
+        """
+        deadline = Deadline(self._seconds if seconds is None else seconds)
+        still_for: Stopwatch | None = None
+        before = None
+        while not deadline.over:
+            self.meanwhile()
+            look = self._subject.look()
+            if look is None or (look.ended and not look.running):
+                return True
+            still = before is not None and look.still_since(before)
+            still_for = (still_for or Stopwatch()) if still else None
+            before = look
+            if still_for is not None and still_for.seconds >= idle:
+                return True
+            select.select([], [], [], deadline.slice(_GLANCE))
+        return False
 
     def _last_look(self, came: Callable[[float], bool], reason: str, seconds: float = 0.0) -> Waited:
         return Waited(True) if came(seconds) else Waited(False, reason)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import budget
 from harness.budget import Deadline
-from harness.lab.link import FAR
+from harness.lab.ends import FAR
 from harness.subject import readiness
 from harness.subject.inventory import PORT, Program
 from harness.subject.protocol import transport_of
@@ -104,6 +104,7 @@ class Subject:
         self._pidfd = -1
         self._descriptors: list[int] = []
         self._answers = bytearray()
+        self._has_heirs = True  # whether a process that goes on with its port stands for it
 
     def start(self, port: int, seconds: float) -> None:
         """Start its process, on `port` where that is for us to choose; NotReady unless it is so within `seconds`."""
@@ -118,6 +119,7 @@ class Subject:
         self.close()
         self.pid, self._descriptors, self._pidfd = started["pid"], started.descriptors, started.descriptors[0]
         self._answers.clear()
+        self._has_heirs = True
         self.address = Endpoint("", 0)
         self.address = _announced(self, seconds) if ours else _seen(self._lab, self, seconds)
 
@@ -182,7 +184,7 @@ class Subject:
 
     def _goes_on(self) -> bool:
         """Whether the process that has ended leaves its listener to another, which is then watched in its place."""
-        if not self.address.port:
+        if not self.address.port or not self._has_heirs:
             return False
         heir = self._lab.ask("follow", pid=self.pid, **self._place())
         if not heir["pid"]:
@@ -224,6 +226,7 @@ class Subject:
     def terminate(self) -> None:
         """Send SIGTERM to the process that listens and to no other, as `kill PID` does."""
         self.may_end = True
+        self._has_heirs = False
         self._lab.ask("terminate", **self._place())
 
     def limit_descriptors(self, spare: int) -> int:

@@ -50,7 +50,8 @@ class Matching:
         return self.regex.fullmatch(came) is not None
 
     def __str__(self) -> str:
-        return f"octets that match {self.regex.pattern!r}"
+        pattern = self.regex.pattern.decode().replace("\n", "\\n")
+        return f"octets that match '{pattern}'"
 
 
 Answer: TypeAlias = Exactly | Matching

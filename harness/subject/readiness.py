@@ -9,7 +9,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.lab.link import FAR
+from harness.lab.ends import FAR
 from harness.wire.segment import Endpoint
 
 if TYPE_CHECKING:
@@ -26,6 +26,13 @@ class Listening:
 
     def __str__(self) -> str:
         return str(Endpoint(self.host, self.port))
+
+    @property
+    def place(self) -> Endpoint:
+        """To what it is bound; an IPv4 address that an IPv6 socket has (RFC 4291 2.5.5.2) is written as one."""
+        bound = ipaddress.ip_address(self.host)
+        mapped = bound.ipv4_mapped if isinstance(bound, ipaddress.IPv6Address) else None
+        return Endpoint(str(mapped or bound), self.port)
 
     def reached_at(self, family: str) -> str | None:
         """The address at which the probe reaches it over the link, None if it cannot in this family ("v4" or "v6")."""

@@ -27,6 +27,7 @@ ROWS = (
     ("cli",),
     ("plugin",),
     ("suite",),
+    ("proof",),
     ("report",),
     ("record",),
     ("probe",),
@@ -42,7 +43,7 @@ ROWS = (
 ROW = {part: row for row, parts in enumerate(ROWS) for part in parts}
 
 # Functions of octets and times: what these could reach the world with is not theirs.
-PURE = {"wire", "analysis", "spec", "verdict", "payload"}
+PURE = {"wire", "analysis", "spec", "proof", "verdict", "payload"}
 WORLD = {"asyncio", "multiprocessing", "select", "signal", "socket", "subprocess", "threading"}
 
 # Who alone may import it.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PROFILES = ("request-reply",)
 
 LONGEST = 1024 * KiB  # octets of a reply that we read
+REQUEST = b"hello\r\n"  # as ordinary as can be: where what is asked does not matter
 
 MESSAGES = {
     "one_octet": b"x",
@@ -39,7 +40,7 @@ def read_reply(client: Client) -> bytes:
     return reply
 
 
-def ask(subject: Subject, probe: Probe, message: bytes = b"hello\r\n") -> bytes:
+def ask(subject: Subject, probe: Probe, message: bytes = REQUEST) -> bytes:
     """An ordinary session, from connect to the end of the stream; what the reply was."""
     client = probe.connect(subject)
     client.send_all(message)
@@ -90,7 +91,7 @@ def check_says_nothing_before_the_request(subject: Subject, probe: Probe, wire: 
     client = probe.connect(subject)
     probe.let_settle(subject)
 
-    client.send_all(b"hello")
+    client.send_all(REQUEST)
     client.ending()
 
     flow = wire.flow(client)
@@ -129,7 +130,7 @@ def check_slow_reader_gets_the_whole_reply(subject: Subject, probe: Probe, wire:
     """A client with a window of a few hundred octets, which reads late, gets the reply as others do, to its end."""
     usual = usual_reply(subject, probe)
     client = probe.connect(subject, receive_buffer=512, segment_size=88)
-    client.send_all(b"hello")
+    client.send_all(REQUEST)
     wire.wait_for(client, got.data())
 
     reply = read_reply(client)
@@ -143,7 +144,7 @@ def check_half_closed_client_is_answered(subject: Subject, probe: Probe, wire: W
     usual = usual_reply(subject, probe)
     with subject.paused():
         client = probe.connect(subject)
-        client.send_all(b"hello")
+        client.send_all(REQUEST)
         client.half_close()
         wire.wait_for(client, sent.FIN)
 
@@ -170,7 +171,7 @@ def check_answers_client_after_client(subject: Subject, probe: Probe) -> None:
     usual = usual_reply(subject, probe)
 
     for number in range(30):
-        expect_same(usual, ask(subject, probe, f"client {number}".encode()))
+        expect_same(usual, ask(subject, probe, f"client {number}\r\n".encode()))
 
 
 @covers("house:any/survives")
@@ -184,7 +185,7 @@ def check_survives_a_client_that_resets(subject: Subject, probe: Probe, after: s
         if after == "connect":
             probe.let_settle(subject)
         else:
-            client.send_all(b"hello")
+            client.send_all(REQUEST)
         if after == "the_reply":
             client.read(1)
         client.reset()
@@ -193,7 +194,7 @@ def check_survives_a_client_that_resets(subject: Subject, probe: Probe, after: s
 
 
 @covers("house:any/survives")
-@pytest.mark.parametrize("message", [b"", b"hello"], ids=["without_a_request", "behind_its_request"])
+@pytest.mark.parametrize("message", [b"", REQUEST], ids=["without_a_request", "behind_its_request"])
 @pytest.mark.parametrize("how", ["closes", "resets"])
 def check_survives_a_client_that_left_in_the_queue(subject: Subject, probe: Probe, how: str, message: bytes) -> None:
     """A client that is gone when it is accepted costs nobody else the reply."""
@@ -228,7 +229,7 @@ def check_leaks_no_descriptor(subject: Subject, probe: Probe) -> None:
 
     for number in range(30):
         client = probe.connect(subject)
-        client.exchange(b"hello", back=1)
+        client.exchange(REQUEST, back=1)
         client.reset() if number % 2 else client.close()
 
     probe.expect_soon(subject, f"about {before} open descriptors, as before", lambda: _descriptors(subject, before + 8))

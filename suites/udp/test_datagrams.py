@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 PROFILES = ("udp-echo",)
 
 BURST = 50  # datagrams of up to a few hundred octets: the kernel counts less than 1 KiB for each, and holds 208 KiB
+FENCE = b"the fence: what must be answered. " * 3  # long, so that a server that pads answers it all the same
 CLOSED = 1  # a port on which nobody listens (tcpmux, which was never offered over UDP)
 
 TEXTS = {
@@ -44,7 +45,7 @@ TEXTS = {
 def serves(subject: Subject, probe: Probe) -> None:
     """The control of those tests that do something bad to the server: before it, it serves."""
     with control():
-        probe.datagrams(subject).expect_back(ruler(100))
+        probe.datagrams(subject).expect_back(FENCE)
 
 
 def ruler(size: int) -> bytes:
@@ -63,7 +64,7 @@ def expect_each_once(client: DatagramClient, wanted: list[bytes]) -> None:
     while len(came) < len(wanted) and (answer := client.receive()) is not None:
         came.append(answer.octets)
     if len(came) == len(wanted):
-        came += [extra.octets for extra in client.beside(b"fence")]
+        came += [extra.octets for extra in client.beside(FENCE)]
     missing, extra = Counter(wanted) - Counter(came), Counter(came) - Counter(wanted)
     if missing or extra:
         said = [f"{missing.total()} of them did not come, first {quote(min(missing))}"] if missing else []
@@ -130,7 +131,7 @@ def check_no_answer_is_cut_short(subject: Subject, probe: Probe, size: int) -> N
 
     client.send(whole)
 
-    for answer in client.beside(b"fence"):
+    for answer in client.beside(FENCE):
         if answer.octets != whole:
             raise Mismatch(f"a datagram of {size} octets comes back whole, or not at all", str(answer))
 
@@ -153,7 +154,7 @@ def check_one_answer_for_one_datagram(subject: Subject, probe: Probe, wire: Wire
     client = probe.datagrams(subject)
 
     client.expect_back(b"one")
-    client.expect_nothing_before(b"fence")
+    client.expect_nothing_before(FENCE)
 
     wire.flow(client).expect_only(sent.datagram(), got.datagram(), sent.datagram(), got.datagram())
 
@@ -212,7 +213,7 @@ def check_every_client_gets_its_own(subject: Subject, probe: Probe, clients: int
             client.expect_back(f"client {name} says {number}".encode())
 
     for client in everybody:
-        client.expect_nothing_before(b"fence")
+        client.expect_nothing_before(FENCE)
 
 
 @covers("rfc862:udp/to-the-sender-only")
@@ -258,7 +259,7 @@ def check_no_answer_is_larger_than_its_request(subject: Subject, probe: Probe, s
 
     client.send(ruler(size))
 
-    for answer in client.beside(ruler(100)):
+    for answer in client.beside(FENCE):
         if len(answer.octets) > size:
             raise Mismatch(f"no answer is larger than the {size} octets that asked", str(answer))
 

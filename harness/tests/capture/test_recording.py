@@ -12,8 +12,9 @@ from harness.analysis.accounting import Delivered
 from harness.budget import RESPONSE
 from harness.capture import recording
 from harness.capture.recording import Wire
-from harness.lab.link import FAR
+from harness.lab.ends import FAR
 from harness.lab.near import LabNear
+from harness.lab.packet import with_ring
 from harness.suite import got, sent
 from harness.verdict import Inconclusive, WireMismatch
 from harness.wire.segment import Endpoint
@@ -205,10 +206,19 @@ def test_an_opening_that_came_late_is_told(disturbed: NearWith) -> None:
         )
 
 
-def test_drops_leave_no_verdict(lab: Lab, near: LabNear, monkeypatch: pytest.MonkeyPatch) -> None:
+class NarrowNear(LabNear):
+    """The near end of the lab, with a ring that soon is full."""
+
+    slots = 32
+
+    def tap(self) -> socket.socket:
+        """A packet socket with that ring."""
+        return with_ring(self.socket(socket.AF_PACKET, socket.SOCK_RAW), slots=self.slots, slot=self.slot)
+
+
+def test_drops_leave_no_verdict(lab: Lab) -> None:
     """Neither a flow nor a claim that something did not come."""
-    monkeypatch.setattr(recording, "SLOTS", 32)
-    with Wire(near) as wire:
+    with Wire(NarrowNear(lab)) as wire:
         for ends in connection(lab):
             wire.meet(ends)
             for _ in range(40):

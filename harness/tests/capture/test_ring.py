@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.budget import RESPONSE
-from harness.capture.ring import SLOTS, Counts, Tap
-from harness.lab.link import FAR, NEAR
+from harness.capture.ring import Counts, Tap
+from harness.lab.ends import FAR, NEAR
+from harness.lab.packet import SLOTS, with_ring
 from harness.wire.decode import decode
 from harness.wire.segment import Datagram
 
@@ -38,7 +39,8 @@ def talking(lab: Lab) -> Iterator[Callable[[int], None]]:
 
 
 def tap_at(lab: Lab, slots: int) -> Tap:
-    return Tap(lab.socket("near", socket.AF_PACKET, socket.SOCK_RAW), NEAR.name, slots=slots)
+    packet = with_ring(lab.socket("near", socket.AF_PACKET, socket.SOCK_RAW), slots=slots)
+    return Tap(packet, NEAR.name, slots=slots)
 
 
 def numbers(tap: Tap) -> list[int]:

@@ -11,7 +11,7 @@ from scapy.sendrecv import sniff
 
 from harness.capture.recording import Wire
 from harness.capture.scapy_socket import ScapySocket, packets
-from harness.lab.link import FAR
+from harness.lab.ends import FAR
 from harness.lab.near import LabNear
 
 if TYPE_CHECKING:

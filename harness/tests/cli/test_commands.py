@@ -58,6 +58,11 @@ def test_explain_names_the_mutants_that_prove_its_tests(capsys: pytest.CaptureFi
     assert "echo_never_closes" in capsys.readouterr().out
 
 
+def test_explain_names_the_tests_that_cover_it(capsys: pytest.CaptureFixture[str]) -> None:
+    _code(["explain", "rfc862:tcp/closes-after-client-fin"])
+    assert "services/echo::ends_with_fin_after_all_that_it_owes" in capsys.readouterr().out
+
+
 def test_explain_of_what_is_not_known(capsys: pytest.CaptureFixture[str]) -> None:
     assert _code(["explain", "rfc9293:SHLD-33333"]) == Exit.USAGE
     out, err = capsys.readouterr()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.capture.recording import Wire
+from harness.lab.ends import FAR
 from harness.lab.faults import Fate, Fault, deciding
-from harness.lab.link import FAR
 from harness.lab.near import LabNear
 from harness.lab.relay import Relay
 from harness.tests.wire.craft import Talk

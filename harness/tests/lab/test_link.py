@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.budget import RESPONSE
-from harness.lab.link import FAR, NEAR
+from harness.lab.ends import FAR, NEAR
 from harness.payload import MiB, octets
 from harness.tests.lab.programs import speaking
 from harness.wire.checksum import checksum_fault

@@ -267,7 +267,7 @@ def test_close_ends_everything() -> None:
             lab.close()
 
             assert len(tree) >= 3  # the outer process, pid 1, the daemon
-            assert len(networks) == 4  # pid 1's own, near, far and middle
+            assert len(networks) >= 4  # the lab's own, near, far and middle, and what is built for the next test
             assert still_there(processes, 0) == []
 
 

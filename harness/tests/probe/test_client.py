@@ -201,6 +201,31 @@ def test_octets_without_end(claim: str) -> None:
     assert actual.startswith("octets without end: ")
 
 
+@pytest.mark.parametrize("closes", [True, False])
+def test_any_octets_will_do(closes: bool) -> None:
+    """Up to the end or until nothing more comes, but some there must be."""
+    with acted() as pair:
+        pair.theirs.send(b"whatever")
+        if closes:
+            pair.theirs.close()
+
+        assert pair.client.expect_any(4) == b"what"
+        assert pair.client.expect_any(100) == b"ever"
+        why = ", then end of stream (FIN)" if closes else f"; {GIVEN_UP}"
+        assert claimed(lambda: pair.client.expect_any(100)) == ("octets come", f"none came{why}")
+
+
+def test_how_it_ends_whatever_comes_before() -> None:
+    """The octets may be read afterwards."""
+    with acted() as pair:
+        pair.theirs.send(b"last words")
+        pair.theirs.close()
+
+        pair.client.expect_ending(Ending.EOF)
+        assert claimed(lambda: pair.client.expect_ending(Ending.RESET)) == ("reset (RST)", "end of stream (FIN)")
+        assert pair.client.read_to_end() == b"last words"
+
+
 def test_what_comes_before_the_end_may_be_read() -> None:
     """All of it, or ignored."""
     for read in (True, False):

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.lab.link import FAR, NEAR
+from harness.lab.ends import FAR, NEAR
 from harness.probe.client import Client
 from harness.probe.ending import Ending
 from harness.probe.probe import Probe
-from harness.subject.inventory import told_server
+from harness.subject.inventory import reference_servers, told_server
 from harness.subject.patience import Patience, Waited
 from harness.subject.process import Subject, start
 from harness.suite import got, sent
@@ -103,6 +103,52 @@ def test_a_datagram_client_has_a_port_of_its_own(lab: Lab, told: Subject, probe:
     assert first.near.host == second.near.host == NEAR.address(family)
     assert 0 < first.near.port != second.near.port > 0
     assert (first.far, second.far) == (told.address, Endpoint(FAR.address(family), 7))
+
+
+def test_a_datagram_client_never_has_the_port_of_the_subject(told: Subject, probe: Probe) -> None:
+    """An echo server may leave its own port number unanswered, so another one is taken."""
+    first = probe.datagrams(told)
+    told.address = told.address._replace(port=first.near.port)
+    first.close()
+
+    assert probe.datagrams(told).near.port != told.address.port
+
+
+def test_a_program_that_still_runs_has_not_ended(told: Subject, hasty: Probe) -> None:
+    """It is told as what it is."""
+    with pytest.raises(Mismatch, match=r"^expected: the server ends by itself\nactual:   it still runs; "):
+        hasty.expect_exit(told)
+
+
+def test_an_end_by_a_signal_is_no_exit(told: Subject, hasty: Probe) -> None:
+    """Whichever status would do."""
+    told.signal(signal.SIGKILL)
+    told.wait_end()
+
+    with pytest.raises(Mismatch, match=r"with an exit status\nactual:   killed by SIGKILL\nstatus: killed by SIGKILL"):
+        hasty.expect_exit(told)
+
+
+def test_another_exit_status_is_told(lab: Lab, wire: Wire, probe: Probe, family: str) -> None:
+    """Any will do where none is named."""
+    subject = start(lab, reference_servers()["one_shot_blocking"], family, {})
+    probe.connect(subject).close()
+
+    probe.expect_exit(subject)
+    probe.expect_exit(subject, 0)
+    with pytest.raises(Mismatch, match=r"with exit status 3\nactual:   exit 0"):
+        probe.expect_exit(subject, 3)
+    subject.close()
+
+
+def test_it_settles_when_who_is_connected_was_accepted(told: Subject, probe: Probe) -> None:
+    """The accept queue is empty then, and the program waits for us."""
+    probe.connect(told)
+    told.tell_later("accept")
+
+    probe.let_settle(told)
+
+    assert [listener["unread"] for listener in told.sockets(listening=True)] == [0]
 
 
 def test_a_client_meets_a_real_reset(told: Subject, probe: Probe, wire: Wire) -> None:

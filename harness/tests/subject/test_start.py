@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.lab.link import FAR
+from harness.lab.ends import FAR
 from harness.subject import process
 from harness.subject.inventory import from_command, reference_servers
 from harness.subject.process import NotReady, Subject, start
@@ -105,6 +105,19 @@ def test_a_bound_socket_is_a_ready_udp_server(serving: Callable[..., Subject]) -
     subject = serving(BINDS_UDP, "{host}", "{port}", profile="udp-echo")
 
     assert (subject.address, subject.transport) == (Endpoint(FAR.v4[0], 7007), "udp")
+
+
+@pytest.mark.parametrize(
+    ("bound", "family", "hosts"),
+    [("{host}", "v4", FAR.v4[:1]), ("0.0.0.0", "v4", FAR.v4), ("{host}", "v6", FAR.v6[:1]), ("::", "v6", FAR.v6)],
+)
+def test_where_a_server_can_be_asked(
+    serving: Callable[..., Subject], bound: str, family: str, hosts: tuple[str, ...]
+) -> None:
+    """At every address of its end, if it is bound to all."""
+    subject = serving(BINDS_UDP, bound, "{port}", family=family, profile="udp-echo")
+
+    assert subject.addresses() == tuple(Endpoint(host, 7007) for host in hosts)
 
 
 def test_a_program_that_goes_to_the_background_is_found(serving: Callable[..., Subject]) -> None:

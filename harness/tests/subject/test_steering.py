@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.budget import RESPONSE
-from harness.lab.link import NEAR
+from harness.lab.ends import NEAR
 from harness.subject.inventory import from_command, reference_servers, told_server
 from harness.subject.process import Look, Subject, start
 from harness.verdict import Inconclusive

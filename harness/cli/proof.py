@@ -1,0 +1,107 @@
+"""`sockspec proof`: show that the suites can fail. Every mutant is judged beside the correct servers, in one run.
+
+On IPv4 alone: no mutant is wrong by its family, and the other one would show the same at twice the price. What is
+printed and written comes from the record, so `--from` tells it again of a run that is over.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness import bundle
+from harness.cli.check import pytest_arguments
+from harness.plugin.options import PCAP
+from harness.plugin.verdicts import folder_key
+from harness.proof import mutants, page
+from harness.proof.kills import Kills, kill_matrix
+from harness.proof.requirements import requirement_matrix
+from harness.record.disk import RecordError, write_whole
+from harness.record.store import load
+from harness.report.model import Exit, Run
+from harness.spec.catalogue import load as load_catalogue
+
+if TYPE_CHECKING:
+    import argparse
+
+KILLS = "kills.txt"
+SECTION = "kills.md"
+MATRIX = "matrix.txt"
+
+# Mutants keep the harness waiting more than correct servers do (docs/proof.md has the figures).
+_WORKERS_PER_CORE = 4
+_JUDGED = {Exit.HOLDS, Exit.MISSED, Exit.BROKEN, Exit.OPEN}  # what a run that came to its end answers
+
+
+def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command's words."""
+    parser = commands.add_parser(
+        "proof",
+        help="show that the tests can fail: every mutant must be rejected, and no correct server",
+        description="Judge servers that are wrong in one named way each, and the correct ones, with the same tests.",
+    )
+    parser.add_argument("--from", metavar="RUN", dest="folder", help="tell it of this run folder; run nothing")
+    parser.add_argument("--profile", metavar="P", help="only the mutants and servers of this profile")
+    parser.add_argument("-k", metavar="EXPR", dest="expression", help="only tests whose names match (as pytest's -k)")
+    parser.add_argument("-n", metavar="N", dest="workers", help="tests at a time (default: four for each core)")
+    parser.add_argument("--report", metavar="DIR", help="where the record goes (default: a new folder in reports/runs)")
+    parser.add_argument("--pcap", choices=PCAP, default="never", help="which captures are kept (default: %(default)s)")
+    parser.set_defaults(run=run, address=None, serve=None, strict=False)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Judge all, tell what is not as it must be, and return 1 if anything is not."""
+    finder = _Finder()
+    if chosen.folder is not None:
+        finder.folder = Path(chosen.folder)
+    else:
+        if chosen.workers is None:
+            chosen.workers = str(_WORKERS_PER_CORE * (os.cpu_count() or 1))
+        code = pytest.main([*pytest_arguments(chosen), "--mutants", "--family=v4"], plugins=[finder])
+        if code not in _JUDGED or finder.folder is None:
+            return int(code)
+    try:
+        return _tell(finder.folder, narrowed=bool(chosen.expression or chosen.profile))
+    except RecordError as refused:
+        sys.stderr.write(f"sockspec: {refused}\n")
+        return Exit.USAGE
+
+
+def _tell(folder: Path, *, narrowed: bool) -> int:
+    ran = Run.of(load(folder))
+    if not ran.rows:
+        sys.stderr.write(f"sockspec: no test of {len(ran.lost)} has reported; `sockspec check` tells more\n")
+        return Exit.BROKEN
+    known = mutants.read(bundle.root())
+    if narrowed:
+        judged = {row.subject for row in ran.rows}
+        known = tuple(mutant for mutant in known if mutant.name in judged)
+    kills = kill_matrix(ran.rows, known, ran.lost)
+    write_whole(folder / KILLS, page.text(kills).encode())
+    write_whole(folder / SECTION, page.markdown(kills).encode())
+    write_whole(folder / MATRIX, requirement_matrix(load_catalogue(), ran.rows, known).encode())
+    print("\n".join(page.troubles(kills)))
+    print(f"\nmatrix  {folder / KILLS}\n        {folder / MATRIX}")
+    return _exit(kills)
+
+
+def _exit(kills: Kills) -> int:
+    if kills.holes or kills.alarms:
+        return Exit.MISSED
+    return Exit.OPEN if kills.lost else Exit.HOLDS
+
+
+class _Finder:
+    """Remembers where the record of a run is."""
+
+    def __init__(self) -> None:
+        self.folder: Path | None = None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        """The record is whole now."""
+        self.folder = config.stash.get(folder_key, None)

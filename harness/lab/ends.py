@@ -1,0 +1,27 @@
+"""The ends of the link, as they are known before it is built: names, stations, addresses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MTU = 1500  # octets of an IP packet
+LARGEST_MESSAGE = 1 << 18  # octets between test and lab process: an answer carries at most two kept outputs
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of the link. The first address of a family is the end's own."""
+
+    name: str
+    mac: str
+    v4: tuple[str, ...]
+    v6: tuple[str, ...]
+
+    def address(self, family: str) -> str:
+        """The end's own address: `family` is "v4" or "v6"."""
+        return (self.v4 if family == "v4" else self.v6)[0]
+
+
+NEAR = End("near0", "02:00:00:00:00:01", ("10.9.0.1",), ("fd09::1",))
+FAR = End("far0", "02:00:00:00:00:02", ("10.9.0.2", "10.9.0.3"), ("fd09::2", "fd09::3"))
+RAW = End("raw", "02:00:00:00:00:01", ("10.9.0.9",), ("fd09::9",))  # on the near side, owned by no kernel: raw peers

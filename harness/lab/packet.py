@@ -1,0 +1,45 @@
+"""Packet sockets (packet(7)): the one that a tap maps, and those between which a relay forwards."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+
+SLOT = 2048  # octets: a frame of 1514, the kernel's header of 66, rounded up to a power of two
+SLOTS = 4096
+
+_SOL_PACKET = 263
+_PACKET_RX_RING, _PACKET_VERSION, _PACKET_IGNORE_OUTGOING = 5, 10, 23
+_TPACKET_V2 = 1
+_ETH_P_ALL = 0x0003
+_SO_RCVBUFFORCE = 33
+_RELAY_BUFFER = 1 << 24  # octets: the relay runs in a busy process
+
+
+def with_ring(packet: socket.socket, *, slots: int = SLOTS, slot: int = SLOT) -> socket.socket:
+    """Give an unbound packet socket (protocol 0) its ring of `slots` slots of `slot` octets, and return it.
+
+    The kernel lets a grace period pass before it returns, 8 to 16 ms, whatever the size.
+    """
+    block = max(slot, 1 << 16)
+    packet.setsockopt(_SOL_PACKET, _PACKET_VERSION, _TPACKET_V2)
+    layout = struct.pack("=IIII", block, slots * slot // block, slot, slots)
+    packet.setsockopt(_SOL_PACKET, _PACKET_RX_RING, layout)
+    return packet
+
+
+def unbound() -> socket.socket:
+    """A packet socket of this network namespace that hears nothing yet."""
+    return socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+
+
+def relaying(interface: str) -> socket.socket:
+    """A packet socket that hears every frame which arrives at an interface, and not what it sends there itself."""
+    packet = unbound()
+    packet.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+    packet.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RELAY_BUFFER)
+    with contextlib.suppress(PermissionError):  # a user namespace's root may not go beyond net.core.rmem_max
+        packet.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RELAY_BUFFER)
+    packet.bind((interface, _ETH_P_ALL))
+    return packet

@@ -1,0 +1,169 @@
+"""The kill matrix: who rejects whom for what, and what is left: holes, dead weight, false alarms."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.proof.kills import Answer, answer, kill_matrix
+from harness.record.result import Result
+from harness.tests.proof.rows import (
+    CLOSES,
+    GONE,
+    MUTANTS,
+    NEVER,
+    OCTETS,
+    SURVIVES,
+    UPPER,
+    rejected,
+    row,
+    unready,
+    whole,
+)
+from harness.verdict import Finding, Level, Verdict
+
+TEST = "echo::comes_back"
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (rejected(TEST, UPPER.name, OCTETS), Answer.PROVED),
+        (rejected(TEST, UPPER.name, CLOSES), Answer.KILLED),
+        (rejected(TEST, UPPER.name, OCTETS, Verdict.DEVIATION), Answer.PROVED),
+        (rejected(TEST, UPPER.name, CLOSES, Verdict.DEVIATION), Answer.SILENT),
+        (row(TEST, UPPER.name, Verdict.FAIL, covers=(CLOSES,), missed=(CLOSES, OCTETS)), Answer.PROVED),
+        (row(TEST, UPPER.name, Verdict.FAIL, covers=(CLOSES, OCTETS), missed=(CLOSES,)), Answer.KILLED),
+        (row(TEST, UPPER.name, Verdict.FAIL, missed=(SURVIVES,)), Answer.KILLED),
+        (row(TEST, UPPER.name), Answer.SILENT),
+        (row(TEST, UPPER.name, Verdict.INCONCLUSIVE, missed=(OCTETS,)), Answer.OPEN),
+        (row(TEST, UPPER.name, Verdict.NOT_APPLICABLE), Answer.UNASKED),
+        (row(TEST, UPPER.name, Verdict.ERROR, missed=("",)), Answer.BROKEN),
+        (unready(TEST, UPPER.name), Answer.UNREADY),
+    ],
+    ids=[
+        "its own requirement",
+        "another one",
+        "its own SHOULD",
+        "a SHOULD that correct servers miss too",
+        "its own among others",
+        "covered, but not found missing",
+        "a crash",
+        "passed",
+        "inconclusive",
+        "not applicable",
+        "the harness broke",
+        "never ready",
+    ],
+)
+def test_what_a_row_says_of_a_mutant(said: Result, expected: Answer) -> None:
+    assert answer(said, UPPER) is expected
+
+
+def test_the_whole_matrix() -> None:
+    kills = kill_matrix(whole(), MUTANTS)
+
+    assert {place: said.name for place, said in kills.cells.items()} == {
+        ("echo::comes_back", UPPER.name): "PROVED",
+        ("echo::comes_back", NEVER.name): "SILENT",
+        ("echo::comes_back", GONE.name): "UNREADY",
+        ("echo::closes", UPPER.name): "OPEN",
+        ("echo::closes", NEVER.name): "SILENT",
+        ("echo::closes", GONE.name): "UNREADY",
+    }
+    assert kills.holes == ((NEVER, "echo::closes did not notice; rejected by no test"),)
+    assert [test.name for test in kills.dead_weight] == ["echo::closes"]
+    assert [test.name for test in kills.kernel] == ["tcp::resets"]
+    assert kills.judged == ("echo_asyncio",)
+    assert (kills.alarms, kills.lost, kills.holds) == ((), (), False)
+    assert kills.proof_of(OCTETS) == (UPPER.name,)
+    assert kills.killed_by("echo::comes_back") == (UPPER.name,)
+
+
+def test_when_every_mutant_is_rejected_it_holds() -> None:
+    kills = kill_matrix([*whole(), rejected("echo::ends", NEVER.name, CLOSES)], MUTANTS)
+
+    assert (kills.holes, kills.holds) == ((), True)
+
+
+def test_one_variant_that_rejects_is_enough() -> None:
+    """And which comes first does not matter."""
+    rows = [rejected(TEST, UPPER.name, OCTETS, variant="-nul"), row(TEST, UPPER.name, variant="-text")]
+
+    assert kill_matrix(rows, [UPPER]).cells == kill_matrix(rows[::-1], [UPPER]).cells
+    assert kill_matrix(rows, [UPPER]).proved_by(UPPER.name) == (TEST,)
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        ([], "no test was put to it"),
+        ([row(TEST, NEVER.name)], "no test is governed by its requirement; rejected by no test"),
+        (
+            [rejected(TEST, NEVER.name, OCTETS)],
+            f"no test is governed by its requirement; rejected for other requirements, by {TEST}",
+        ),
+        (
+            [
+                row("a::b", NEVER.name, Verdict.INCONCLUSIVE, covers=(CLOSES,)),
+                row("a::c", NEVER.name, covers=(CLOSES,)),
+            ],
+            "a::c did not notice; a::b could not decide; rejected by no test",
+        ),
+        (
+            [row(f"a::{name}", NEVER.name, covers=(CLOSES,)) for name in "bcdef"],
+            "a::b, a::c, a::d and 2 more did not notice; rejected by no test",
+        ),
+        (
+            [unready("a::b", NEVER.name), row("a::c", NEVER.name)],
+            "no test is governed by its requirement; rejected by no test",
+        ),
+    ],
+    ids=["never asked", "no test", "for another requirement", "undecided", "many", "ready once"],
+)
+def test_why_a_mutant_is_a_hole(rows: list[Result], why: str) -> None:
+    assert kill_matrix(rows, [NEVER]).holes == ((NEVER, why),)
+
+
+def test_a_mutant_that_never_becomes_ready_is_no_hole_and_kills_no_doubt() -> None:
+    """It is rejected, but no test has shown that it can fail."""
+    kills = kill_matrix([unready(TEST, GONE.name), replace(row(TEST, "echo_asyncio"))], [GONE])
+
+    assert kills.holes == ()
+    assert [test.name for test in kills.dead_weight] == [TEST]
+
+
+@pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE])
+def test_a_rejected_correct_server_is_a_false_alarm(verdict: Verdict) -> None:
+    alarm = row(TEST, "echo_asyncio", verdict)
+
+    kills = kill_matrix([rejected(TEST, UPPER.name, OCTETS), alarm], [UPPER])
+
+    assert (kills.alarms, kills.holds) == ((alarm,), False)
+
+
+def test_correct_servers_may_miss_a_should() -> None:
+    rows = [rejected(TEST, UPPER.name, OCTETS), rejected("a::b", "echo_blocking", CLOSES, Verdict.DEVIATION)]
+
+    assert kill_matrix(rows, [UPPER]).holds
+
+
+def test_tests_of_a_should_are_no_dead_weight() -> None:
+    kills = kill_matrix(
+        [row(TEST, UPPER.name, level=Level.SHOULD), row("a::b", UPPER.name, level=Level.DOCUMENTED)], [UPPER]
+    )
+
+    assert [test.name for test in kills.dead_weight] == ["a::b"]
+    assert [test.name for test in kills.soft_weight] == [TEST]
+
+
+def test_what_was_lost_is_told() -> None:
+    """Planned and never reported, or reported by nobody who knew the subject."""
+    died = Result(
+        test="a::b[v4]", nodeid="", group="a", verdict=Verdict.ERROR, findings=(Finding(Verdict.ERROR, "", "", "x"),)
+    )
+
+    kills = kill_matrix([rejected(TEST, UPPER.name, OCTETS), died], [UPPER], lost=["a::c[v4]"])
+
+    assert (kills.lost, kills.holds) == (("a::c[v4]", "a::b[v4]"), False)

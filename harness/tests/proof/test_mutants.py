@@ -1,0 +1,40 @@
+"""What mutants.toml says, read into values."""
+
+from __future__ import annotations
+
+from harness import bundle
+from harness.proof.mutants import Mutant, parse, read
+from harness.spec.catalogue import load
+from harness.subject import inventory
+from harness.verdict import Verdict
+
+TABLE = """
+[echo_upper]
+profile = "echo"
+breaks = "rfc862:tcp/octets-unchanged"
+how = "Answers in upper case."
+real = "a/b#1"
+
+[udp_echo_never]
+profile = "udp-echo"
+breaks = "rfc862:udp/same-data"
+how = "Never answers."
+"""
+
+
+def test_a_table_is_a_mutant() -> None:
+    assert parse(TABLE) == (
+        Mutant("echo_upper", "echo", "rfc862:tcp/octets-unchanged", "Answers in upper case.", "a/b#1"),
+        Mutant("udp_echo_never", "udp-echo", "rfc862:udp/same-data", "Never answers."),
+    )
+
+
+def test_our_mutants_are_those_that_can_be_started() -> None:
+    assert {mutant.name: mutant.profile for mutant in read(bundle.root())} == {
+        name: program.profile for name, program in inventory.mutants().items()
+    }
+
+
+def test_what_our_mutants_break_can_be_missed() -> None:
+    """A mutant that breaks a MAY could never be rejected for it."""
+    assert [m.name for m in read(bundle.root()) if load()[m.breaks].level.missed is Verdict.PASS] == []

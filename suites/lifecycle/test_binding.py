@@ -1,0 +1,27 @@
+"""A server listens where it was told to, and nowhere else: who says 127.0.0.1 does not mean the whole network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.suite import Mismatch, NotApplicable, covers
+
+if TYPE_CHECKING:
+    from harness.suite import Subject
+
+PROFILES = ("echo", "greeting", "request-reply", "one-shot", "protocol", "udp-echo", "udp-protocol")
+
+
+@covers("house:any/bound-address")
+def check_listens_only_where_it_was_told(subject: Subject) -> None:
+    """The host and port of its command are where it waits for clients, and there is no other place where it does."""
+    places = {listener.place for listener in subject.listeners()}
+    if not subject.program.takes_host:
+        raise NotApplicable("its command takes no {host}")
+    if subject.transport == "udp":  # a socket that only asks others has a port of the kernel's choice
+        places = {place for place in places if place.port == subject.address.port}
+
+    elsewhere = sorted(places - {subject.address})
+
+    if elsewhere:
+        raise Mismatch(f"it waits for clients on {subject.address} alone", f"also on {', '.join(map(str, elsewhere))}")

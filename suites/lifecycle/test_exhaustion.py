@@ -1,0 +1,48 @@
+"""More clients than a server has descriptors for: it waits until some leave, and then goes on (accept(2): EMFILE).
+
+accept() without a free descriptor fails and leaves the client in the queue, so the listener stays ready: a loop that
+asks again at once spins, and one that takes the error for the end of everything serves nobody any more. A server with
+one client at a time never comes to that, and one that turns clients away is right, too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.suite import control, covers
+
+if TYPE_CHECKING:
+    from harness.suite import Attempt, Probe, Session, Subject
+
+PROFILES = ("echo", "greeting", "request-reply", "protocol")
+
+SPARE = 16  # descriptors more than it has used so far: for clients, and for what a runtime opens meanwhile
+BEYOND = 8  # clients more than there are descriptors
+
+
+def more_than_descriptors(subject: Subject, probe: Probe, session: Session) -> list[Attempt]:
+    """So many clients that no descriptor is left; the control: before them it serves."""
+    with control():
+        session.serve()
+    free = subject.limit_descriptors(SPARE)
+    return [probe.begin_connect(subject) for _ in range(free + BEYOND)]
+
+
+@covers("house:any/descriptor-exhaustion")
+def check_rests_while_no_descriptor_is_free(subject: Subject, probe: Probe, session: Session) -> None:
+    """While its clients do nothing and no further one can be accepted, the server does nothing either."""
+    more_than_descriptors(subject, probe, session)
+
+    probe.expect_rest(subject, "the server waits until a descriptor is free")
+
+
+@covers("house:any/descriptor-exhaustion")
+def check_serves_again_when_clients_have_left(subject: Subject, probe: Probe, session: Session) -> None:
+    """When those clients have left, the next one is served as if nothing had been."""
+    clients = more_than_descriptors(subject, probe, session)
+    probe.at_rest(subject, seconds=2.0)  # one that spins is told by the check above
+
+    for client in clients:
+        client.close()
+
+    session.serve()

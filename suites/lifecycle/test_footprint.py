@@ -1,0 +1,103 @@
+"""What a server holds does not grow with the clients that it has served: descriptors, processes, sockets, memory.
+
+A runtime takes more at first: pools fill up to their size, buffers are kept for the next client, a collector of garbage
+waits until there is some. So equal batches of clients are compared: one of a few must leave hardly more behind than the
+one before it. Each batch has clients of every kind: served, and gone in the middle, with FIN and with RST.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.suite import MiB, State, control, covers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from harness.suite import Probe, Session, Subject
+
+PROFILES = ("echo", "greeting", "request-reply", "protocol")
+
+BATCH = 60  # clients, so that a third, a sixth or a tenth of them that leave something behind is seen
+BATCHES = 6  # a pool of 256 threads, one more for each client until it is full, is full by then
+
+
+def visit(subject: Subject, probe: Probe, session: Session) -> None:
+    """A batch of clients, one after the other; the control: each that stays is served."""
+    with control():
+        for number in range(BATCH):
+            match number % 6:
+                case 0 | 1:
+                    session.serve()
+                case 2:
+                    session.begin().close()
+                case 3:
+                    session.begin().reset()
+                case 4:
+                    probe.connect(subject).close()
+                case 5:
+                    probe.connect(subject).reset()
+    probe.let_settle(subject)
+
+
+def expect_to_level_off(
+    subject: Subject, probe: Probe, session: Session, held: Callable[[], int], what: str, spare: int
+) -> None:
+    """Claim that a batch of clients, if not the second, then a later one, leaves no more than `spare` of it behind."""
+    visit(subject, probe, session)
+    seen = [held()]
+
+    while len(seen) < BATCHES:
+        visit(subject, probe, session)
+        seen.append(held())
+        if seen[-1] <= seen[-2] + spare:
+            return
+
+    def growing() -> str:
+        return "" if held() <= seen[-2] + spare else f"{what} after each: {', '.join(map(str, seen))}"
+
+    expected = f"after batch on batch of {BATCH} clients, no more {what} than before"
+    probe.expect_soon(subject, expected, growing)
+
+
+@covers("house:any/no-descriptor-leak")
+def check_leaves_no_descriptor_open(subject: Subject, probe: Probe, session: Session) -> None:
+    """However its clients leave, each gives its descriptors back."""
+
+    def held() -> int:
+        return subject.footprint()["descriptors"]
+
+    expect_to_level_off(subject, probe, session, held, "open descriptors", spare=5)
+
+
+@covers("house:any/no-process-leak")
+def check_leaves_no_process_behind(subject: Subject, probe: Probe, session: Session) -> None:
+    """However its clients leave, each takes its thread or process along, and ended processes are waited for."""
+
+    def held() -> int:
+        footprint = subject.footprint()
+        return footprint["threads"] + footprint["zombies"]
+
+    expect_to_level_off(subject, probe, session, held, "threads, processes and zombies", spare=5)
+
+
+@covers("house:any/no-close-wait")
+def check_leaves_no_connection_in_close_wait(subject: Subject, probe: Probe, session: Session) -> None:
+    """When all clients have closed, the server closes its end of each connection, too."""
+    visit(subject, probe, session)
+
+    def waiting() -> str:
+        count = len(subject.sockets(State.CLOSE_WAIT))
+        return f"{count} of {BATCH} connections are in CLOSE-WAIT" if count else ""
+
+    probe.expect_soon(subject, "no connection stays in CLOSE-WAIT", waiting)
+
+
+@covers("house:any/memory-levels-off")
+def check_memory_levels_off(subject: Subject, probe: Probe, session: Session) -> None:
+    """Client after client is served in the same memory; 160 KiB for each, batch after batch, are not."""
+
+    def held() -> int:
+        return subject.footprint()["memory"] // MiB
+
+    expect_to_level_off(subject, probe, session, held, "MiB of memory", spare=9)

@@ -1,0 +1,214 @@
+"""The contract of a discard server over TCP (RFC 863): it takes whatever comes, says nothing, and lets the client end.
+
+That our kernel took the text proves nothing, so what is claimed is what the subject's kernel acknowledged: a server
+that does not read leaves its window closed long before a mebibyte.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.suite import Ending, KiB, MiB, control, covers, got, octets, sent
+
+if TYPE_CHECKING:
+    from harness.suite import Probe, Subject, Wire
+
+PROFILES = ("discard",)
+
+MUCH = 4 * MiB  # octets: more than the buffers of both kernels take together
+
+TEXTS = {
+    "one_octet": b"x",
+    "line": b"hello\r\n",
+    "words_of_other_services": b"HELP\r\nQUIT\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\nEHLO x\r\n",
+    "every_value": bytes(range(256)) * 8,
+    "nul": b"\0" * 300,
+    "ten_kib": octets(10 * KiB),
+}
+
+
+def discards(subject: Subject, probe: Probe, text: bytes = b"before") -> None:
+    """An ordinary session, from connect to the end of the stream."""
+    client = probe.connect(subject)
+    client.send_all(text)
+    client.half_close()
+    client.expect_end(Ending.EOF)
+    client.close()
+
+
+@covers("rfc863:tcp/tcp-discard-sends-nothing")
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
+def check_answers_nothing(subject: Subject, probe: Probe, text: bytes) -> None:
+    """Whatever is said, and be it a request of another service, no octet comes back up to the end of the stream."""
+    client = probe.connect(subject)
+
+    client.send_all(text)
+    client.half_close()
+
+    assert client.read_to_end() == b"", "nothing comes back"
+
+
+@covers("rfc863:tcp/tcp-discard-sends-nothing")
+def check_says_nothing_unasked(subject: Subject, probe: Probe, wire: Wire) -> None:
+    """A client that says nothing hears nothing: no greeting, and no farewell behind its end of stream."""
+    client = probe.connect(subject)
+    if subject.managed:
+        probe.let_settle(subject)
+
+    client.half_close()
+    client.ending()
+
+    wire.flow(client).expect_no(got.data())
+
+
+@covers("rfc863:tcp/discard-keeps-reading")
+def check_takes_a_mebibyte(subject: Subject, probe: Probe, wire: Wire) -> None:
+    """A mebibyte is acknowledged to its last octet while the client keeps its direction open."""
+    client = probe.connect(subject)
+
+    client.send_all(octets(MiB))
+
+    wire.wait_for(client, got.acked(MiB))
+
+
+@covers("rfc863:tcp/discard-keeps-reading")
+def check_window_opens_again_after_a_pause(subject: Subject, probe: Probe, wire: Wire) -> None:
+    """A server that was held still until its window closed reads on: the window opens, and all that was sent goes."""
+    with control():
+        discards(subject, probe)
+    client = probe.connect(subject)
+
+    with subject.paused():
+        taken = client.fill(octets(MUCH), until=lambda: bool(wire.so_far(client).pick(got.window(0))))
+        closed = wire.wait_for(client, got.window(0))
+
+    wire.wait_for(client, got.acked(taken))
+    wire.flow(client).after(closed).expect(got.window(above=0))
+
+
+@covers("rfc863:tcp/discard-ends-on-client-close")
+@pytest.mark.parametrize("size", [0, 1, 300 * KiB])
+def check_ends_with_fin_behind_ours(subject: Subject, probe: Probe, wire: Wire, size: int) -> None:
+    """The server's FIN follows the client's, and because all was read nothing is reset."""
+    client = probe.connect(subject)
+
+    client.send_all(octets(size))
+    client.half_close()
+    client.expect_end(Ending.EOF)
+
+    flow = wire.flow(client)
+    flow.expect(sent.FIN, got.FIN)
+    flow.expect_no(got.RST)
+
+
+@covers("rfc863:tcp/discard-ends-on-client-close")
+def check_lasts_until_the_client_closes(subject: Subject, probe: Probe, wire: Wire) -> None:
+    """Text after text is taken on one connection; only the client ends it."""
+    client = probe.connect(subject)
+
+    for number in range(3):
+        client.send_all(f"text {number}\r\n".encode())
+        if subject.managed:
+            probe.let_settle(subject)
+    client.half_close()
+    client.ending()
+
+    flow = wire.flow(client)
+    flow.before(flow.expect(sent.FIN)).expect_no(got.FIN | got.RST)
+
+
+@covers("rfc863:tcp/discard-ends-on-client-close")
+def check_fin_right_behind_the_text_is_seen(subject: Subject, probe: Probe, wire: Wire) -> None:
+    """Text and FIN that wait together when the server looks are both taken: the stream ends, and nothing is reset."""
+    with control():
+        discards(subject, probe)
+    with subject.paused():
+        client = probe.connect(subject)
+        client.send_all(octets(10 * KiB))
+        client.half_close()
+        wire.wait_for(client, sent.FIN)
+
+    client.expect_end(Ending.EOF)
+
+
+@covers("rfc863:tcp/discard-ends-on-client-close", "house:any/survives")
+def check_goes_on_serving(subject: Subject, probe: Probe) -> None:
+    """Client after client is served, the thirtieth as the first."""
+    for number in range(30):
+        discards(subject, probe, f"client {number}".encode())
+
+
+@covers("house:any/survives")
+@pytest.mark.parametrize("after", ["connect", "a_word", "much"])
+def check_survives_a_client_that_resets(subject: Subject, probe: Probe, after: str) -> None:
+    """A client that aborts, in any phase, costs its own connection only."""
+    with control():
+        discards(subject, probe)
+
+    for _ in range(3):
+        client = probe.connect(subject)
+        if after != "connect":
+            client.send_all(b"x" * (5 if after == "a_word" else 300 * KiB))
+        client.reset()
+
+    discards(subject, probe, b"still there?")
+
+
+@covers("house:any/survives")
+@pytest.mark.parametrize("text", [b"", b"x" * 1000], ids=["silent", "behind_its_text"])
+@pytest.mark.parametrize("how", ["closes", "resets"])
+def check_survives_a_client_that_left_in_the_queue(subject: Subject, probe: Probe, how: str, text: bytes) -> None:
+    """A client that is gone when it is accepted disturbs nobody."""
+    with control():
+        discards(subject, probe)
+
+    for _ in range(3):
+        with subject.paused():
+            client = probe.connect(subject)
+            client.send_all(text)
+            client.close() if how == "closes" else client.reset()
+        discards(subject, probe, b"still there?")
+
+
+@covers("house:any/idle-client-does-not-block")
+def check_an_idle_client_does_not_block_others(subject: Subject, probe: Probe) -> None:
+    """A client that connects and says nothing keeps nobody from being served."""
+    with control():
+        discards(subject, probe)
+    probe.connect(subject)
+
+    discards(subject, probe, b"and me?")
+
+
+@covers("house:any/small-segments")
+def check_small_segments_are_taken(subject: Subject, probe: Probe) -> None:
+    """A client whose segments hold 88 octets gets rid of all its text."""
+    client = probe.connect(subject, receive_buffer=512, segment_size=88)
+
+    client.send_all(octets(20 * KiB))
+    client.half_close()
+
+    client.expect_end(Ending.EOF)
+
+
+@covers("house:any/no-descriptor-leak")
+def check_leaks_no_descriptor(subject: Subject, probe: Probe) -> None:
+    """Thirty clients that left, half of them by a reset, leave no descriptor open in the server."""
+    with control():
+        discards(subject, probe)
+    before = subject.resources()["descriptors"]
+
+    for number in range(30):
+        client = probe.connect(subject)
+        client.send_all(b"x")
+        client.reset() if number % 2 else client.close()
+
+    probe.expect_soon(subject, f"about {before} open descriptors, as before", lambda: _descriptors(subject, before + 8))
+
+
+def _descriptors(subject: Subject, limit: int) -> str:
+    """Why the subject holds too many descriptors; empty when it does not."""
+    held = subject.resources()["descriptors"]
+    return f"{held} open descriptors" if held > limit else ""

@@ -1,0 +1,387 @@
+"""The contract of any server that answers requests: it does what the file of its protocol says, whatever clients do.
+
+The file tells what is asked, what comes back, who speaks first and who closes (docs/own-protocol.md); nothing else is
+taken for granted. A server that serves one client at a time is a correct one, and one that refuses a client for talking
+before its greeting is too: so clients close here, and wait for a greeting where there is one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.suite import Ending, Exactly, KiB, Mismatch, NotApplicable, control, covers, got, quote, sent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from harness.suite import Answer, Client, Probe, Protocol, Subject, Wire
+
+PROFILES = ("protocol",)
+
+LONGEST = 16 * KiB  # octets within which an answer is complete, where no end of stream tells
+LARGE = 64 * KiB  # octets: what is larger takes too long through a tiny window
+ROUNDS = 20
+
+PIECES = {"octets": 1, "sevens": 7, "halves": None}
+LEAVING: dict[str, Callable[[Client], None]] = {
+    "closes": lambda client: client.close(),
+    "half_closes": lambda client: client.half_close(),
+    "resets": lambda client: client.reset(),
+}
+PHASES = ("connect", "half_a_request", "a_request", "half_an_answer", "an_answer")
+
+
+def hear(client: Client, answer: Answer, what: str, *, to_end: bool = False) -> None:
+    """Claim that this answer comes; with `to_end` it is all up to the end of the stream."""
+    if isinstance(answer, Exactly):
+        try:
+            client.expect(answer.octets)
+        except Mismatch as missed:
+            raise Mismatch(f"{what}: {missed.expected}", missed.actual) from None
+        return
+    came = client.read_to_end() if to_end else shortest(client, answer)
+    if not answer.whole(came):
+        seen = quote(came) if came else "no octet"
+        raise Mismatch(f"{what}: {answer}", f"{seen}, then {client.ended or 'nothing more'}")
+
+
+def shortest(client: Client, answer: Answer) -> bytes:
+    """The fewest octets that are the answer, so that segments do not matter; all that came if none are."""
+    came = b""
+    while not answer.whole(came) and len(came) < LONGEST and (octet := client.read(1)):
+        came += octet
+    return came
+
+
+def hear_greeting(client: Client, protocol: Protocol) -> None:
+    """Claim that the greeting comes, where there is one."""
+    if protocol.greeting is not None:
+        hear(client, protocol.greeting, "the greeting")
+
+
+def hear_answer(client: Client, protocol: Protocol, number: int) -> None:
+    """Claim that the answer to the exchange with this number comes."""
+    exchange = protocol.exchanges[number]
+    last = number == len(protocol.exchanges) - 1
+    hear(client, exchange.answer, f"the answer to {exchange}", to_end=last and protocol.server_closes)
+
+
+def converse(client: Client, protocol: Protocol, *, asked: int = 0) -> None:
+    """All exchanges in order, of which the first few may be `asked` already."""
+    for number, exchange in enumerate(protocol.exchanges):
+        if number >= asked:
+            client.send_all(exchange.send)
+        hear_answer(client, protocol, number)
+
+
+def finish(client: Client, protocol: Protocol) -> None:
+    """The end of a session: claim that the server closes, where that is its part, and close."""
+    if protocol.server_closes:
+        client.expect_end(Ending.EOF)
+    client.close()
+
+
+def hold_session(subject: Subject, probe: Probe, protocol: Protocol, segment_size: int | None = None) -> int:
+    """An ordinary session, from connect to its end; how many octets came."""
+    client = probe.connect(subject, segment_size=segment_size)
+    hear_greeting(client, protocol)
+    converse(client, protocol)
+    finish(client, protocol)
+    return client.received
+
+
+def serves(subject: Subject, probe: Probe, protocol: Protocol) -> int:
+    """The control of those tests that do something odd to the server: before it, it serves; how many octets came."""
+    with control():
+        return hold_session(subject, probe, protocol)
+
+
+def let_rest(subject: Subject, probe: Probe) -> None:
+    """Wait until the subject has taken what was sent, where that can be seen."""
+    if subject.managed:
+        probe.let_settle(subject)
+
+
+def expect_no_reset(subject: Subject, probe: Probe, wire: Wire, client: Client) -> None:
+    """Claim that the connection was not reset, and is not behind its FIN either."""
+    let_rest(subject, probe)
+    wire.flow(client).expect_no(got.RST)
+
+
+def divided(request: bytes, size: int | None) -> list[bytes]:
+    """The request in pieces of `size` octets, or in two halves."""
+    size = size or max(1, (len(request) + 1) // 2)
+    return [request[start : start + size] for start in range(0, len(request), size)]
+
+
+@covers("house:protocol/answers")
+def check_answers_as_described(subject: Subject, probe: Probe, protocol: Protocol) -> None:
+    """Every request of a session draws the answer that the file describes."""
+    client = probe.connect(subject)
+    hear_greeting(client, protocol)
+
+    converse(client, protocol)
+
+
+@covers("house:protocol/segmentation")
+@pytest.mark.parametrize("size", PIECES.values(), ids=PIECES.keys())
+def check_division_of_a_request_does_not_matter(
+    subject: Subject, probe: Probe, protocol: Protocol, size: int | None
+) -> None:
+    """A request of which the server reads the first piece alone, then piece after piece, is answered as any other."""
+    serves(subject, probe, protocol)
+    client = probe.connect(subject)
+    hear_greeting(client, protocol)
+
+    for number, exchange in enumerate(protocol.exchanges):
+        first, *others = divided(exchange.send, size)
+        client.send_all(first)
+        let_rest(subject, probe)
+        for piece in others:
+            client.send_all(piece)
+        hear_answer(client, protocol, number)
+
+
+@covers("house:protocol/pipelining")
+def check_pipelined_requests_are_all_answered(subject: Subject, probe: Probe, protocol: Protocol) -> None:
+    """Requests that arrive together are each answered, in their order."""
+    if not protocol.pipelining:
+        raise NotApplicable("the file of the protocol does not say pipelining = true")
+    rounds = 2 if protocol.repeatable else 1
+    serves(subject, probe, protocol)
+    client = probe.connect(subject)
+    hear_greeting(client, protocol)
+
+    client.send_all(b"".join(exchange.send for exchange in protocol.exchanges) * rounds)
+
+    for _ in range(rounds):
+        converse(client, protocol, asked=len(protocol.exchanges))
+
+
+@covers("house:protocol/repeats", "house:any/survives")
+def check_every_session_is_like_the_first(subject: Subject, probe: Probe, protocol: Protocol) -> None:
+    """Twenty times the same answers: on one connection where all may be said again, else client after client."""
+    if not protocol.repeatable:
+        for _ in range(ROUNDS):
+            hold_session(subject, probe, protocol)
+        return
+    client = probe.connect(subject)
+    hear_greeting(client, protocol)
+
+    for number in range(1, ROUNDS + 1):
+        try:
+            converse(client, protocol)
+        except Mismatch as missed:
+            raise Mismatch(f"{missed.expected}, on one connection time {number} of {ROUNDS}", missed.actual) from None
+
+
+@covers("house:protocol/silent-before-request")
+def check_says_nothing_before_the_request(subject: Subject, probe: Probe, wire: Wire, protocol: Protocol) -> None:
+    """A client that takes its time hears nothing before it has asked, neither a word nor an end of stream."""
+    if protocol.greeting is not None:
+        raise NotApplicable("the server speaks first: the file of the protocol has a greeting")
+    client = probe.connect(subject)
+    let_rest(subject, probe)
+
+    client.send_all(protocol.exchanges[0].send)
+    client.read(1)
+
+    flow = wire.flow(client)
+    flow.before(flow.expect(sent.data())).expect_no(got.data() | got.FIN | got.RST)
+
+
+@covers("house:protocol/speaks-first")
+def check_speaks_first(subject: Subject, probe: Probe, protocol: Protocol) -> None:
+    """A client that has said nothing is greeted."""
+    if protocol.greeting is None:
+        raise NotApplicable("the client speaks first: the file of the protocol has no greeting")
+    client = probe.connect(subject)
+
+    hear_greeting(client, protocol)
+
+
+@covers("house:protocol/closes")
+def check_ends_with_fin_behind_its_last_answer(subject: Subject, probe: Probe, wire: Wire, protocol: Protocol) -> None:
+    """Behind the last answer comes FIN, and no RST, though the client has not closed."""
+    if not protocol.server_closes:
+        raise NotApplicable("the client closes: so says the file of the protocol")
+    client = probe.connect(subject)
+    hear_greeting(client, protocol)
+
+    converse(client, protocol)
+    client.expect_end(Ending.EOF)
+
+    wire.flow(client).expect(sent.data(), got.FIN)
+    expect_no_reset(subject, probe, wire, client)
+
+
+@covers("house:protocol/stays-open")
+def check_leaves_closing_to_the_client(subject: Subject, probe: Probe, wire: Wire, protocol: Protocol) -> None:
+    """Behind the last answer nothing comes, neither FIN nor RST, until the client closes."""
+    if protocol.server_closes:
+        raise NotApplicable("the server closes: so says the file of the protocol")
+    client = probe.connect(subject)
+    hear_greeting(client, protocol)
+    with control():
+        converse(client, protocol)
+    let_rest(subject, probe)
+
+    client.half_close()
+
+    flow = wire.flow(client)
+    flow.before(flow.expect(sent.FIN)).expect_no(got.FIN | got.RST)
+
+
+@covers("house:protocol/ends-after-client")
+def check_closes_after_the_client(subject: Subject, probe: Probe, wire: Wire, protocol: Protocol) -> None:
+    """When the client has closed behind its last answer, the server ends the connection too, with FIN and not RST."""
+    if protocol.server_closes:
+        raise NotApplicable("the server closes: so says the file of the protocol")
+    client = probe.connect(subject)
+    with control():
+        hear_greeting(client, protocol)
+        converse(client, protocol)
+
+    client.half_close()
+    client.expect_end(Ending.EOF)
+
+    expect_no_reset(subject, probe, wire, client)
+
+
+@covers("house:protocol/half-closed-client")
+def check_half_closed_client_is_answered(subject: Subject, probe: Probe, wire: Wire, protocol: Protocol) -> None:
+    """The last request and FIN that wait together when the server looks are both seen: the answer comes."""
+    serves(subject, probe, protocol)
+    client = probe.connect(subject)
+    hear_greeting(client, protocol)
+    for number, exchange in enumerate(protocol.exchanges[:-1]):
+        client.send_all(exchange.send)
+        hear_answer(client, protocol, number)
+
+    with subject.paused():
+        client.send_all(protocol.exchanges[-1].send)
+        client.half_close()
+        wire.wait_for(client, sent.FIN)
+
+    hear_answer(client, protocol, len(protocol.exchanges) - 1)
+
+
+@covers("house:protocol/whole-answer", "house:any/small-segments")
+def check_slow_reader_gets_the_whole_answer(subject: Subject, probe: Probe, protocol: Protocol) -> None:
+    """A client with a window of a few hundred octets, which reads when the server rests, gets all that others do."""
+    usual = serves(subject, probe, protocol)
+    client = probe.connect(subject, receive_buffer=512, segment_size=88)
+    let_rest(subject, probe)
+    hear_greeting(client, protocol)
+
+    for number, exchange in enumerate(protocol.exchanges):
+        client.send_all(exchange.send)
+        let_rest(subject, probe)
+        if usual > LARGE:
+            client.widen()
+        hear_answer(client, protocol, number)
+    finish(client, protocol)
+
+
+@covers("house:any/small-segments")
+def check_small_segments(subject: Subject, probe: Probe, protocol: Protocol) -> None:
+    """A client that takes and sends segments of 88 octets at most is served as others are."""
+    serves(subject, probe, protocol)
+
+    hold_session(subject, probe, protocol, segment_size=88)
+
+
+@covers("house:protocol/clients-apart")
+def check_clients_get_their_own_answers(subject: Subject, probe: Probe, protocol: Protocol) -> None:
+    """Of two clients that ask at the same time each gets its own answers and no other, be it one after the other."""
+    one, two = probe.connect(subject), probe.connect(subject)
+    early = 1 if protocol.greeting is None else 0
+    for exchange in protocol.exchanges[:early]:
+        two.send_all(exchange.send)
+
+    hear_greeting(one, protocol)
+    converse(one, protocol)
+    finish(one, protocol)
+
+    hear_greeting(two, protocol)
+    converse(two, protocol, asked=early)
+    finish(two, protocol)
+
+
+@covers("house:protocol/idle-client")
+def check_an_idle_client_does_not_block_others(subject: Subject, probe: Probe, protocol: Protocol) -> None:
+    """A client that connects and says nothing keeps nobody from being served."""
+    serves(subject, probe, protocol)
+    probe.connect(subject)
+
+    hold_session(subject, probe, protocol)
+
+
+@covers("house:any/survives")
+@pytest.mark.parametrize("after", PHASES)
+def check_survives_a_client_that_resets(subject: Subject, probe: Probe, protocol: Protocol, after: str) -> None:
+    """A client that aborts, in any phase of an exchange, costs its own connection only."""
+    serves(subject, probe, protocol)
+    request = protocol.exchanges[0].send
+
+    for _ in range(3):
+        client = probe.connect(subject)
+        if after != "connect":
+            hear_greeting(client, protocol)
+            client.send_all(divided(request, None)[0] if after == "half_a_request" else request)
+        if after == "half_an_answer":
+            client.read(1)
+        elif after == "an_answer":
+            hear_answer(client, protocol, 0)
+        else:
+            let_rest(subject, probe)
+        client.reset()
+
+    hold_session(subject, probe, protocol)
+
+
+@covers("house:any/survives")
+@pytest.mark.parametrize("how", LEAVING)
+@pytest.mark.parametrize("when", ["at_once", "in_the_queue"])
+def check_survives_an_empty_client(subject: Subject, probe: Probe, protocol: Protocol, how: str, when: str) -> None:
+    """A client that leaves without a word, accepted or not, with FIN or with RST, costs nobody else an answer."""
+    serves(subject, probe, protocol)
+
+    for _ in range(3):
+        if when == "in_the_queue":
+            with subject.paused():
+                client = probe.connect(subject)
+                LEAVING[how](client)
+        else:
+            client = probe.connect(subject)
+            let_rest(subject, probe)
+            LEAVING[how](client)
+        if how == "half_closes":
+            client.read(LONGEST)  # up to the end of the stream, or as long as anything comes
+            client.close()
+
+    hold_session(subject, probe, protocol)
+
+
+@covers("house:any/no-descriptor-leak")
+def check_leaks_no_descriptor(subject: Subject, probe: Probe, protocol: Protocol) -> None:
+    """Thirty clients that left, half of them by a reset, leave no descriptor open in the server."""
+    serves(subject, probe, protocol)
+    before = subject.resources()["descriptors"]
+
+    for number in range(30):
+        client = probe.connect(subject)
+        hear_greeting(client, protocol)
+        client.send_all(protocol.exchanges[0].send)
+        client.read(1)
+        client.reset() if number % 2 else client.close()
+
+    probe.expect_soon(subject, f"about {before} open descriptors, as before", lambda: _descriptors(subject, before + 8))
+
+
+def _descriptors(subject: Subject, limit: int) -> str:
+    """Why the subject holds too many descriptors; empty when it does not."""
+    held = subject.resources()["descriptors"]
+    return f"{held} open descriptors" if held > limit else ""

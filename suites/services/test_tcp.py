@@ -1,0 +1,197 @@
+"""What holds for any TCP server, whatever it speaks: it accepts, it survives its clients, it lets go of what they used.
+
+Nothing is known of the protocol, so nobody is asked for an answer: that a client was accepted is seen in the listener's
+queue, and only when those before it have left, because a server that serves one client at a time is a correct one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.suite import KiB, State, control, covers, octets, profiles
+
+if TYPE_CHECKING:
+    from harness.suite import Probe, Subject
+
+PROFILES = ("tcp",)
+
+SIMPLE_SERVICES = ("discard", "chargen", "qotd", "daytime", "time")
+
+TEXTS = {
+    "nothing": b"",
+    "line": b"hello\r\n",
+    "request": b"GET / HTTP/1.1\r\nHost: subject\r\n\r\n",
+    "every_value": bytes(range(256)) * 8,
+    "100_kib_without_a_line": b"x" * 100 * KiB,
+}
+
+
+def queued(subject: Subject) -> str:
+    """Who waits in the listener's queue, in words; empty when nobody does."""
+    listeners = [entry for entry in subject.sockets(listening=True) if entry["local"][1] == subject.address.port]
+    number = sum(entry["unread"] for entry in listeners)
+    return f"{number} in the listener's queue" if number else ""
+
+
+def expect_accepted(subject: Subject, probe: Probe) -> None:
+    """Claim that nobody waits any more, which of a subject that is not ours cannot be seen."""
+    if subject.managed:
+        probe.expect_soon(subject, "who has connected is accepted", lambda: queued(subject))
+
+
+def serves(subject: Subject, probe: Probe) -> None:
+    """A client that connects is accepted, and leaves."""
+    client = probe.connect(subject)
+    expect_accepted(subject, probe)
+    client.close()
+
+
+@covers("house:any/accepts")
+def check_accepts_a_client(subject: Subject, probe: Probe) -> None:
+    """A client that connects is taken from the listener's queue, which the kernel alone would not do."""
+    if not subject.managed:
+        probe.connect(subject)
+        return
+    with subject.paused():
+        probe.connect(subject)
+        with control():
+            probe.expect_soon(subject, "one client in the queue", lambda: "" if queued(subject) else "none")
+
+    expect_accepted(subject, probe)
+
+
+@covers("house:any/accepts", "house:any/survives")
+def check_accepts_client_after_client(subject: Subject, probe: Probe) -> None:
+    """A hundred clients in turn connect, every other one says something, and all are accepted."""
+    for number in range(100):
+        client = probe.connect(subject)
+        client.send_some(b"hello\r\n" if number % 2 else b"")
+        client.close()
+
+    serves(subject, probe)
+
+
+@covers("house:any/survives")
+@pytest.mark.parametrize("how", ["closes", "resets"])
+def check_survives_clients_that_say_nothing(subject: Subject, probe: Probe, how: str) -> None:
+    """Clients that connect and leave at once, before or after they were accepted, disturb nobody."""
+    with control():
+        serves(subject, probe)
+
+    for _ in range(5):
+        with subject.paused():
+            client = probe.connect(subject)
+            client.close() if how == "closes" else client.reset()
+        client = probe.connect(subject)
+        expect_accepted(subject, probe)
+        client.close() if how == "closes" else client.reset()
+
+    serves(subject, probe)
+
+
+@covers("house:any/survives")
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
+def check_survives_whatever_is_said(subject: Subject, probe: Probe, text: bytes) -> None:
+    """Text of any kind, and a reset behind it, costs the connection at most."""
+    with control():
+        serves(subject, probe)
+
+    for _ in range(3):
+        client = probe.connect(subject)
+        client.fill(text)
+        client.reset()
+
+    serves(subject, probe)
+
+
+@covers("house:any/survives")
+def check_survives_a_reset_behind_unread_text(subject: Subject, probe: Probe) -> None:
+    """A reset that the server finds together with text, when it looks, ends that connection and no other."""
+    client = probe.connect(subject)
+    with control():
+        expect_accepted(subject, probe)
+
+    with subject.paused():
+        client.fill(octets(KiB))
+        client.reset()
+
+    serves(subject, probe)
+
+
+@covers("house:any/survives")
+def check_survives_a_client_that_does_not_read(subject: Subject, probe: Probe) -> None:
+    """A client that says much, reads nothing and leaves disturbs nobody."""
+    with control():
+        serves(subject, probe)
+
+    client = probe.connect(subject, receive_buffer=512)
+    client.fill(b"hello\r\n" * 20_000)
+    client.close()
+
+    serves(subject, probe)
+
+
+@covers("house:any/survives")
+def check_survives_many_clients_at_once(subject: Subject, probe: Probe) -> None:
+    """Fifty clients that try to connect while the server cannot look, and then give up, leave it as it was."""
+    with control():
+        serves(subject, probe)
+
+    with subject.paused():
+        crowd = [probe.begin_connect(subject) for _ in range(50)]
+    for attempt in crowd:
+        attempt.close()
+
+    serves(subject, probe)
+
+
+@covers("house:any/idle-client-does-not-block")
+def check_an_idle_client_does_not_block_others(subject: Subject, probe: Probe) -> None:
+    """A client that connects and says nothing keeps nobody in the queue."""
+    with control():
+        serves(subject, probe)
+    probe.connect(subject)
+    expect_accepted(subject, probe)
+
+    probe.connect(subject)
+
+    expect_accepted(subject, probe)
+
+
+@covers("house:any/no-close-wait")
+@profiles(*PROFILES, *SIMPLE_SERVICES)
+def check_leaves_nothing_in_close_wait(subject: Subject, probe: Probe) -> None:
+    """Of thirty clients that closed, every other one behind a text, no connection stays in CLOSE-WAIT."""
+    for number in range(30):
+        client = probe.connect(subject)
+        client.send_some(b"hello\r\n" if number % 2 else b"")
+        client.close()
+
+    def left() -> str:
+        waiting = [entry for entry in subject.sockets() if entry["state"] == State.CLOSE_WAIT]
+        return f"{len(waiting)} in CLOSE-WAIT" if waiting else queued(subject)
+
+    probe.expect_soon(subject, "no connection stays behind its client", left)
+
+
+@covers("house:any/no-descriptor-leak")
+def check_leaks_no_descriptor(subject: Subject, probe: Probe) -> None:
+    """Thirty clients that left, half of them by a reset, leave no descriptor open in the server."""
+    with control():
+        serves(subject, probe)
+    before = subject.resources()["descriptors"]
+
+    for number in range(30):
+        client = probe.connect(subject)
+        client.send_some(b"hello\r\n")
+        client.reset() if number % 2 else client.close()
+
+    probe.expect_soon(subject, f"about {before} open descriptors, as before", lambda: _descriptors(subject, before + 8))
+
+
+def _descriptors(subject: Subject, limit: int) -> str:
+    """Why the subject holds too many descriptors; empty when it does not."""
+    held = subject.resources()["descriptors"]
+    return f"{held} open descriptors" if held > limit else queued(subject)
