@@ -31,6 +31,7 @@ from harness.lab.ends import FAR, MTU, NEAR, RAW, End
 
 LARGEST_BUFFER = 1 << 20  # octets that the kernel may give a connection to send or to receive, for itself to choose
 _LOOPBACK = 1  # the index of every namespace's loopback interface
+_LOCAL_TABLE = 255  # RT_TABLE_LOCAL
 _PERMANENT = 0x80  # NUD_PERMANENT: a neighbour that is never asked for
 _NODAD = 0x02  # IFA_F_NODAD
 _SIOCETHTOOL = 0x8946
@@ -136,6 +137,9 @@ def _address(ip: IPRoute, index: int, end: End, *, toward: End) -> None:
         ip.addr("add", index=index, address=address, prefixlen=24)
     for address in end.v6:
         ip.addr("add", index=index, address=address, prefixlen=64, flags=_NODAD)
+        # The kernel takes in what is sent to a new IPv6 address only when a work queue has run, be it 300 ms later on
+        # a busy machine; until then a datagram is lost. This route does the same at once.
+        ip.route("add", dst=f"{address}/128", oif=index, table=_LOCAL_TABLE, type="local", family=socket.AF_INET6)
     neighbours = [*toward.v4, *toward.v6]
     if toward is NEAR:
         neighbours += [*RAW.v4, *RAW.v6]

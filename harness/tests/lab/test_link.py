@@ -251,3 +251,20 @@ def test_a_relayed_link_passes_only_what_is_forwarded(lab: Lab, family: str) -> 
         assert held == []
         assert (octets_there, whence[0]) == (b"held", NEAR.address(family))
         assert near.recv(2048) == b"back"
+
+
+def test_a_datagram_sent_at_once_arrives(lab_process: Lab, family: str) -> None:
+    """Nothing of the link becomes ready later: the first datagram of a test arrives, in both directions."""
+    kind = socket.AF_INET if family == "v4" else socket.AF_INET6
+    for _ in range(10):
+        lab_process.ask("build")
+        with (
+            lab_process.socket("near", kind, socket.SOCK_DGRAM) as near,
+            lab_process.socket("far", kind, socket.SOCK_DGRAM) as far,
+        ):
+            for one, other, place in ((near, far, FAR.address(family)), (far, near, NEAR.address(family))):
+                other.bind((place, 7 if other is far else 0))
+                other.settimeout(5)
+                one.sendto(b"at once", other.getsockname())
+                assert other.recv(100) == b"at once"
+        lab_process.ask("clear")
