@@ -262,8 +262,9 @@ def test_a_datagram_sent_at_once_arrives(lab_process: Lab, family: str) -> None:
             lab_process.socket("near", kind, socket.SOCK_DGRAM) as near,
             lab_process.socket("far", kind, socket.SOCK_DGRAM) as far,
         ):
-            for one, other, place in ((near, far, FAR.address(family)), (far, near, NEAR.address(family))):
-                other.bind((place, 7 if other is far else 0))
+            near.bind((NEAR.address(family), 0))
+            far.bind((FAR.address(family), 7))
+            for one, other in ((near, far), (far, near)):
                 other.settimeout(5)
                 one.sendto(b"at once", other.getsockname())
                 assert other.recv(100) == b"at once"
