@@ -18,7 +18,7 @@ from harness.probe.control import control
 from harness.probe.datagram import LARGEST_V4, LARGEST_V6, DatagramClient
 from harness.probe.ending import Ending
 from harness.probe.probe import Attempt, Probe
-from harness.probe.session import Session
+from harness.probe.session import SERVICES, UDP_SERVICES, Session
 from harness.subject.external import External
 from harness.subject.process import Subject
 from harness.subject.protocol import Answer, Exactly, Exchange, Protocol
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = [
     "LARGEST_V4",
     "LARGEST_V6",
+    "SERVICES",
+    "UDP_SERVICES",
     "Answer",
     "Attempt",
     "Client",

@@ -53,14 +53,20 @@ def profiles() -> list[str]:
     lines = ["profiles, for --profile:"]
     width = max(map(len, PROFILES))
     for profile in PROFILES.values():
-        engines = [name for name, server in inventory.reference_servers().items() if server.profile == profile.name]
         lines.append(f"  {profile.name:{width}}  {profile.transport}  {profile.purpose}")
-        lines.append(f"  {'':{width}}       reference servers: {', '.join(engines)}")
+        lines += [f"  {'':{width}}       {line}" for line in _spoken_by(profile.name)]
     lines += ["", "samples of own protocols, for --profile too, as is any FILE.toml (docs/own-protocol.md):"]
     width = max(map(len, protocol.samples()))
     for name, sample in protocol.samples().items():
         lines.append(f"  {name:{width}}  {sample.transport}  {sample.purpose}")
+        lines += [f"  {'':{width}}       {line}" for line in _spoken_by(name)]
     return lines
+
+
+def _spoken_by(profile: str) -> list[str]:
+    """The reference servers of a profile, on a line if there are any."""
+    names = [name for name, server in inventory.reference_servers().items() if server.profile == profile]
+    return [f"reference servers: {', '.join(names)}"] if names else []
 
 
 def requirements() -> list[str]:

@@ -32,7 +32,7 @@ KILLS = "kills.txt"
 SECTION = "kills.md"
 MATRIX = "matrix.txt"
 
-# Mutants keep the harness waiting more than correct servers do (docs/proof.md has the figures).
+# A mutant keeps its tests waiting, seconds at a time, where a correct server answers: so more of them overlap.
 _WORKERS_PER_CORE = 4
 _JUDGED = {Exit.HOLDS, Exit.MISSED, Exit.BROKEN, Exit.OPEN}  # what a run that came to its end answers
 
@@ -65,19 +65,19 @@ def run(chosen: argparse.Namespace) -> int:
         if code not in _JUDGED or finder.folder is None:
             return int(code)
     try:
-        return _tell(finder.folder, narrowed=bool(chosen.expression or chosen.profile))
+        return _tell(finder.folder)
     except RecordError as refused:
         sys.stderr.write(f"sockspec: {refused}\n")
         return Exit.USAGE
 
 
-def _tell(folder: Path, *, narrowed: bool) -> int:
+def _tell(folder: Path) -> int:
     ran = Run.of(load(folder))
     if not ran.rows:
         sys.stderr.write(f"sockspec: no test of {len(ran.lost)} has reported; `sockspec check` tells more\n")
         return Exit.BROKEN
-    known = mutants.read(bundle.root())
-    if narrowed:
+    known = tuple(mutant for mutant in mutants.read(bundle.root()) if mutant.name in ran.facts.subjects)
+    if any(word.startswith("-k") for word in ran.facts.command):  # who asked for a part is told of that part
         judged = {row.subject for row in ran.rows}
         known = tuple(mutant for mutant in known if mutant.name in judged)
     kills = kill_matrix(ran.rows, known, ran.lost)

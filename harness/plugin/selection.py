@@ -7,14 +7,11 @@ whose told server makes the calls; it says nothing about a server of the user's,
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness import bundle
 from harness.plugin.options import settings_of
-from harness.proof import mutants
 from harness.subject import inventory
 from harness.subject.protocol import kind_of
 
@@ -56,19 +53,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "program" in metafunc.fixturenames and not settings.given:
         profiles = profiles_of(metafunc.function, metafunc.module)
         fitting = [program for program in settings.programs if kind_of(program.profile) in profiles]
-        if metafunc.definition.get_closest_marker("slow"):
-            fitting = [program for program in fitting if _worth_seconds(program, metafunc.function)]
         metafunc.parametrize("program", fitting, ids=[program.name for program in fitting], scope="function")
-
-
-def _worth_seconds(program: Program, function: Any) -> bool:
-    """Whether a slow test is put to a program: to a mutant only if it breaks something that the test covers."""
-    return not is_mutant(program) or _broken()[program.name] in function.__dict__.get("covers", ())
-
-
-@functools.cache
-def _broken() -> dict[str, str]:
-    return {mutant.name: mutant.breaks for mutant in mutants.read(bundle.root())}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

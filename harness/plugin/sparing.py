@@ -1,18 +1,26 @@
-"""What a mutant need not be asked: a test that has rejected it in one variant, again in the others.
+"""What a mutant need not be asked, so that all of them can be asked within minutes.
 
-Nothing more would be learned, and to be left without an answer takes seconds each time. Reference servers, and the
-subjects of users, are spared nothing. Workers tell each other by an empty file for each rejection in the run folder.
+- A test that covers what the mutant breaks is put to it in all variants, until one of them has rejected it: nothing
+  more would be learned, and to be left without an answer takes seconds each time.
+- The other tests of the same suites are put to it in one variant, the first, unless they are marked slow: they can show
+  that the mutant is wrong elsewhere too, but not close a hole. Suites that do not cover what it breaks are left out.
+
+Reference servers, and the subjects of users, are spared nothing, and who asks with -k gets what he asks for. That a
+test has rejected a mutant, workers tell each other by an empty file in the run folder.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import pytest
 
+from harness import bundle
 from harness.plugin import naming
 from harness.plugin.selection import is_judged, is_mutant, program_of
 from harness.plugin.verdicts import folder_key
+from harness.proof import mutants
 from harness.record.result import Result
 from harness.verdict import NotApplicable, Verdict
 
@@ -21,6 +29,42 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FOLDER = "rejected"  # in the run folder
+
+
+@functools.cache
+def _broken() -> dict[str, str]:
+    """The requirement that each mutant breaks."""
+    return {mutant.name: mutant.breaks for mutant in mutants.read(bundle.root())}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what does not cover what the mutant breaks: other suites, further variants, slow tests."""
+    if not config.option.mutants or config.option.keyword:
+        return
+    seen: set[tuple[str, str]] = set()
+    spared: set[pytest.Item] = set()
+    suites = {(covered, _suite(item)) for item in items for covered in _covers(item)}
+    for item in items:
+        program = program_of(item) if is_judged(item.nodeid) else None
+        if program is None or not is_mutant(program) or _broken()[program.name] in _covers(item):
+            continue
+        place = (item.nodeid.partition("[")[0], program.name)
+        elsewhere = (_broken()[program.name], _suite(item)) not in suites
+        if elsewhere or place in seen or item.get_closest_marker("slow"):
+            spared.add(item)
+        seen.add(place)
+    if spared:
+        config.hook.pytest_deselected(items=[item for item in items if item in spared])
+        items[:] = [item for item in items if item not in spared]
+
+
+def _covers(item: pytest.Item) -> tuple[str, ...]:
+    covers: tuple[str, ...] = getattr(getattr(item, "function", None), "covers", ())
+    return covers
+
+
+def _suite(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -150,8 +150,12 @@ class Probe:
 
     def expect_soon(self, subject: Reached, expected: str, complaint: Callable[[], str]) -> None:
         """Claim that `complaint()`, which says what is still wrong, soon has nothing to say."""
-        patience = self._patience(subject)
-        waited = patience.until(lambda seconds: not complaint() or (bool(select.select([], [], [], seconds)[0])))
+
+        def nothing_to_say(seconds: float) -> bool:
+            select.select([], [], [], seconds)
+            return not complaint()
+
+        waited = self._patience(subject).until(nothing_to_say)
         if not waited.came:
             raise Mismatch(expected, f"{complaint()}; {waited.reason}")
 

@@ -3,6 +3,8 @@
 The suites of a service know that in every detail. Tests that hold for any service (what a restart, a signal or a
 thousand clients do to it) need no more than a client that is served, one that is in the middle of its session, and one
 that leaves. So each profile is told here as an own protocol is told in its file, and both are spoken alike.
+
+A server that answers nothing is seen to serve by its accepting, no more: the kernel alone leaves a client in the queue.
 """
 
 from __future__ import annotations
@@ -12,28 +14,45 @@ from typing import TYPE_CHECKING
 
 from harness.payload import count, quote
 from harness.probe.ending import Ending
-from harness.subject.protocol import Exactly, Exchange, Matching, Protocol, named
+from harness.subject.process import Subject
+from harness.subject.protocol import DATAGRAM, STREAM, Exactly, Exchange, Matching, Protocol, named
 from harness.verdict import Mismatch, NotApplicable
 
 if TYPE_CHECKING:
     from harness.probe.client import Client
-    from harness.probe.probe import Probe, Reached
+    from harness.probe.probe import Probe
+    from harness.subject.external import External
     from harness.subject.protocol import Answer
 
 _SOMETHING = Matching(re.compile(rb"(?s).+"))
 _PERHAPS = Matching(re.compile(rb"(?s).*"))
 _LONGEST = 64 * 1024  # octets of an answer that is looked for
+_SMALL = 4 * 1024  # octets of room for what is sent without end
 
 ORDINARY = {
     protocol.name: protocol
     for protocol in (
         Protocol("echo", "tcp", (Exchange(b"hello", Exactly(b"hello")),)),
-        Protocol("udp-echo", "udp", (Exchange(b"hello", Exactly(b"hello")),)),
+        Protocol("discard", "tcp", (Exchange(b"hello", _PERHAPS),)),
+        Protocol("chargen", "tcp", (), greeting=_SOMETHING),
+        Protocol("qotd", "tcp", (), greeting=_SOMETHING, server_closes=True),
+        Protocol("daytime", "tcp", (), greeting=_SOMETHING, server_closes=True),
+        Protocol("time", "tcp", (), greeting=_SOMETHING, server_closes=True),
+        Protocol("tcp", "tcp", ()),
         Protocol("greeting", "tcp", (), greeting=_SOMETHING, server_closes=True),
         Protocol("request-reply", "tcp", (Exchange(b"hello\r\n", _SOMETHING),), server_closes=True),
         Protocol("one-shot", "tcp", (Exchange(b"hello\r\n", _PERHAPS),), server_closes=True),
+        Protocol("udp-echo", "udp", (Exchange(b"hello", Exactly(b"hello")),)),
+        Protocol("udp-chargen", "udp", (Exchange(b"hello", _PERHAPS),)),
+        Protocol("udp-qotd", "udp", (Exchange(b"hello", _SOMETHING),)),
+        Protocol("udp-daytime", "udp", (Exchange(b"hello", _SOMETHING),)),
+        Protocol("udp-time", "udp", (Exchange(b"", _SOMETHING),)),
     )
 }
+
+# For PROFILES: who serves client after client over TCP, and who answers over UDP.
+SERVICES = (*(name for name, one in ORDINARY.items() if one.transport == "tcp" and name != "one-shot"), STREAM)
+UDP_SERVICES = (*(name for name, one in ORDINARY.items() if one.transport == "udp"), DATAGRAM)
 
 
 def ordinary(profile: str) -> Protocol:
@@ -44,7 +63,7 @@ def ordinary(profile: str) -> Protocol:
 class Session:
     """Makes ordinary clients of one subject. What they claim is only that they are served."""
 
-    def __init__(self, subject: Reached, probe: Probe, protocol: Protocol) -> None:
+    def __init__(self, subject: Subject | External, probe: Probe, protocol: Protocol) -> None:
         self._subject = subject
         self._probe = probe
         self._protocol = protocol
@@ -60,8 +79,9 @@ class Session:
         """A client in the middle of its session: served as far as can be while both ends stay; a claim that it is."""
         if self._protocol.transport == "udp":
             raise NotApplicable("datagrams have no connection to be in the middle of")
-        client = self._probe.connect(self._subject)
         protocol = self._protocol
+        endless = protocol.greeting is _SOMETHING and not protocol.server_closes
+        client = self._probe.connect(self._subject, receive_buffer=_SMALL if endless else None)
         if protocol.greeting is not None:
             if protocol.server_closes and not protocol.exchanges:
                 client.expect_any(1)
@@ -70,6 +90,8 @@ class Session:
         for exchange in protocol.exchanges[: -1 if protocol.server_closes else None]:
             client.send_all(exchange.send)
             _hear(client, exchange.answer)
+        if not client.received and not protocol.server_closes:
+            self._expect_accepted()
         return client
 
     def finish(self, client: Client) -> None:
@@ -85,6 +107,18 @@ class Session:
             if last is not None and not last.whole(came):
                 raise Mismatch(_asked(last), _came(came))
         client.close()
+
+    def _expect_accepted(self) -> None:
+        subject = self._subject
+        if not isinstance(subject, Subject):
+            return  # the queue of a listener that is not ours cannot be seen
+
+        def waiting() -> str:
+            queues = [entry for entry in subject.sockets(listening=True) if entry["local"][1] == subject.address.port]
+            number = sum(entry["unread"] for entry in queues)
+            return f"{number} in the listener's queue" if number else ""
+
+        self._probe.expect_soon(subject, "who has connected is accepted", waiting)
 
     def _exchange_datagrams(self) -> None:
         client = self._probe.datagrams(self._subject)

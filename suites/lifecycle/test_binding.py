@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.suite import Mismatch, NotApplicable, covers
+from harness.suite import SERVICES, UDP_SERVICES, Mismatch, NotApplicable, covers
 
 if TYPE_CHECKING:
     from harness.suite import Subject
 
-PROFILES = ("echo", "greeting", "request-reply", "one-shot", "protocol", "udp-echo", "udp-protocol")
+PROFILES = (*SERVICES, "one-shot", *UDP_SERVICES, "udp-discard")
 
 
 @covers("house:any/bound-address")

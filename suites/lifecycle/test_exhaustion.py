@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.suite import control, covers
+from harness.suite import SERVICES, control, covers
 
 if TYPE_CHECKING:
     from harness.suite import Attempt, Probe, Session, Subject
 
-PROFILES = ("echo", "greeting", "request-reply", "protocol")
+PROFILES = SERVICES
 
 SPARE = 16  # descriptors more than it has used so far: for clients, and for what a runtime opens meanwhile
 BEYOND = 8  # clients more than there are descriptors
@@ -44,5 +44,6 @@ def check_serves_again_when_clients_have_left(subject: Subject, probe: Probe, se
 
     for client in clients:
         client.close()
+    probe.at_rest(subject, seconds=2.0)  # until it has seen them leave, it may have to turn the next one away
 
     session.serve()

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Ending, State, control, covers, profiles
+from harness.suite import SERVICES, UDP_SERVICES, Ending, State, control, covers, profiles
 
 if TYPE_CHECKING:
     from harness.suite import Client, Probe, Session, Subject
 
-PROFILES = ("echo", "greeting", "request-reply", "protocol")
+PROFILES = SERVICES
 
 
 def expect_lingering(subject: Subject, probe: Probe, state: State) -> None:
@@ -28,14 +28,27 @@ def expect_lingering(subject: Subject, probe: Probe, state: State) -> None:
 
 def expect_port_free(subject: Subject, probe: Probe) -> None:
     """Claim that nobody has the port any more: neither the process that was ended nor one that it has started."""
-    with control():
-        probe.expect_soon(subject, "SIGTERM ends it", lambda: "" if subject.ended else "it still runs")
 
     def held() -> str:
         places = [place for place in subject.listeners() if place.port == subject.address.port]
         return f"a process that it has started still has {places[0]}" if places else ""
 
     probe.expect_soon(subject, "when the server has ended its port is free", held)
+
+
+def kill(subject: Subject, probe: Probe) -> None:
+    """End the subject at once, with all processes of its group; the control: nobody is left that listens."""
+    subject.signal(SIGKILL)
+    with control():
+        expect_port_free(subject, probe)
+
+
+def terminate(subject: Subject, probe: Probe) -> None:
+    """Have the process that listens end, when it has nothing more to do at its start; the control: it does."""
+    probe.at_rest(subject)
+    subject.terminate()
+    with control():
+        probe.expect_soon(subject, "SIGTERM ends it", lambda: "" if subject.ended else "it still runs")
 
 
 @covers("house:any/restart")
@@ -48,13 +61,12 @@ def check_starts_again_while_its_connections_linger(
         session.serve()
         client = session.begin()
 
-    subject.signal(SIGKILL)
-    subject.wait_end()
+    kill(subject, probe)
     with control():
-        ending = client.ending()
+        client.read_to_end()
     if state is State.TIME_WAIT:
         client.close()
-    if ending is Ending.EOF:  # a reset leaves nothing behind
+    if client.ended is Ending.EOF:  # a reset leaves nothing behind
         expect_lingering(subject, probe, state)
     subject.restart()
 
@@ -69,8 +81,7 @@ def check_starts_again_behind_clients_that_waited(subject: Subject, probe: Probe
 
     with subject.paused():
         waiting = [probe.connect(subject) for _ in range(3)]
-        subject.signal(SIGKILL)
-        subject.wait_end()
+        kill(subject, probe)
     with control():
         for client in waiting:
             client.ending()
@@ -86,7 +97,7 @@ def check_gives_its_port_back(subject: Subject, probe: Probe, session: Session) 
         session.serve()
         client: Client = session.begin()
 
-    subject.terminate()
+    terminate(subject, probe)
     client.close()  # a process of its own that serves this client may see it out
     expect_port_free(subject, probe)
     subject.restart()
@@ -94,14 +105,14 @@ def check_gives_its_port_back(subject: Subject, probe: Probe, session: Session) 
     session.serve()
 
 
-@profiles("udp-echo", "udp-protocol")
+@profiles(*UDP_SERVICES)
 @covers("house:any/restart")
 def check_receiver_gives_its_port_back(subject: Subject, probe: Probe, session: Session) -> None:
     """SIGTERM to the process that has the port leaves it to no other: it starts again at once, and answers."""
     with control():
         session.serve()
 
-    subject.terminate()
+    terminate(subject, probe)
     expect_port_free(subject, probe)
     subject.restart()
 

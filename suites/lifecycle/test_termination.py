@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Mismatch, control, covers, profiles
+from harness.suite import SERVICES, UDP_SERVICES, Mismatch, control, covers, profiles
 
 if TYPE_CHECKING:
-    from harness.suite import Session, Subject
+    from harness.suite import Probe, Session, Subject
 
-PROFILES = ("echo", "greeting", "request-reply", "one-shot", "protocol")
+PROFILES = (*SERVICES, "one-shot")
 
 GRACE = 10.0  # seconds, after which `docker stop`, the most impatient of the common managers, kills
 
 
-def expect_end(subject: Subject, number: signal.Signals) -> None:
-    """Send the signal, and claim that the subject ends of it."""
+def expect_end(subject: Subject, probe: Probe, number: signal.Signals) -> None:
+    """Send the signal, when the subject has nothing more to do at its start, and claim that it ends of it."""
+    probe.at_rest(subject)
     subject.signal(number)
     if subject.wait_end(GRACE) is None:
         raise Mismatch(f"the server ends within {GRACE:g} s of {number.name}", "it still runs")
@@ -30,18 +31,20 @@ def expect_end(subject: Subject, number: signal.Signals) -> None:
 
 @covers("house:any/termination-signal")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["sigterm", "sigint"])
-def check_ends_in_the_middle_of_a_session(subject: Subject, session: Session, number: signal.Signals) -> None:
+def check_ends_in_the_middle_of_a_session(
+    subject: Subject, probe: Probe, session: Session, number: signal.Signals
+) -> None:
     """With a client connected it ends nevertheless, and the client hears of it: the end of the stream or a reset."""
     with control():
         client = session.begin()
 
-    expect_end(subject, number)
+    expect_end(subject, probe, number)
 
-    client.ending()
+    client.read_to_end()
 
 
-@profiles(*PROFILES, "udp-echo", "udp-protocol")
+@profiles(*PROFILES, *UDP_SERVICES, "udp-discard")
 @covers("house:any/termination-signal")
-def check_ends_while_it_waits_for_clients(subject: Subject) -> None:
+def check_ends_while_it_waits_for_clients(subject: Subject, probe: Probe) -> None:
     """With nobody connected it ends as well, and does not wait for one more client to see that it should."""
-    expect_end(subject, signal.SIGTERM)
+    expect_end(subject, probe, signal.SIGTERM)

@@ -122,8 +122,6 @@ def check_lasts_until_the_client_closes(subject: Subject, probe: Probe, wire: Wi
 @covers("rfc863:tcp/discard-ends-on-client-close")
 def check_fin_right_behind_the_text_is_seen(subject: Subject, probe: Probe, wire: Wire) -> None:
     """Text and FIN that wait together when the server looks are both taken: the stream ends, and nothing is reset."""
-    with control():
-        discards(subject, probe)
     with subject.paused():
         client = probe.connect(subject)
         client.send_all(octets(10 * KiB))
@@ -204,6 +202,7 @@ def check_leaks_no_descriptor(subject: Subject, probe: Probe) -> None:
         client = probe.connect(subject)
         client.send_all(b"x")
         client.reset() if number % 2 else client.close()
+    discards(subject, probe, b"last in the queue")
 
     probe.expect_soon(subject, f"about {before} open descriptors, as before", lambda: _descriptors(subject, before + 8))
 

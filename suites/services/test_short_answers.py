@@ -100,15 +100,6 @@ def check_survives_a_client_that_resets(subject: Subject, probe: Probe, after: s
     tells(subject, probe)
 
 
-@covers("house:any/small-segments")
-def check_small_segments_and_a_tiny_window(subject: Subject, probe: Probe) -> None:
-    """A client with segments of 88 octets and a window of a few hundred is told what others are told."""
-    with control():
-        tells(subject, probe)
-
-    hear(probe.connect(subject, receive_buffer=512, segment_size=88))
-
-
 @covers("house:any/no-descriptor-leak")
 def check_leaks_no_descriptor(subject: Subject, probe: Probe) -> None:
     """Thirty clients that left, half of them by a reset, leave no descriptor open in the server."""

@@ -32,6 +32,14 @@ SUITE = """
         probe.connect(subject)
 """
 
+ELSEWHERE = """
+    PROFILES = ("echo",)
+
+    @covers("rfc862:tcp/empty-session")
+    def check_ends(subject, probe):
+        probe.connect(subject).half_close()
+"""
+
 
 def _proof(sandbox: Sandbox, *words: str) -> Ran:
     return sandbox.run("harness", "proof", f"--report={sandbox.report}", "-n", "0", *words)
@@ -39,7 +47,7 @@ def _proof(sandbox: Sandbox, *words: str) -> Ran:
 
 @pytest.mark.usefixtures("lab_process")
 def test_mutants_are_judged_beside_correct_servers(sandbox: Sandbox) -> None:
-    """One is rejected, one is a hole; what has rejected a mutant once is not put to it again, nor is what is slow."""
+    """One is rejected, one is a hole; a test that has rejected a mutant is not put to it again."""
     sandbox.suite(SUITE)
     ran = _proof(sandbox, "-k", "echo_upper_cases or echo_never_closes or echo_blocking")
 
@@ -52,6 +60,8 @@ def test_mutants_are_judged_beside_correct_servers(sandbox: Sandbox) -> None:
         "comes_back[v4-echo_upper_cases-two]": "not applicable",
         "comes_back[v4-echo_never_closes-two]": "pass",
         "nothing_more[v4-echo_blocking]": "pass",
+        "nothing_more[v4-echo_upper_cases]": "pass",
+        "nothing_more[v4-echo_never_closes]": "pass",
         "connects[v4-echo_blocking]": "pass",
         "connects[v4-echo_upper_cases]": "pass",
         "connects[v4-echo_never_closes]": "pass",
@@ -71,6 +81,26 @@ def test_mutants_are_judged_beside_correct_servers(sandbox: Sandbox) -> None:
 
     retold = sandbox.run("harness", "proof", "--from", str(sandbox.report), "--profile", "echo")
     assert (retold.code, retold.out.splitlines()[:1]) == (Exit.MISSED, [first])
+
+
+def test_a_mutant_is_spared_what_teaches_nothing(sandbox: Sandbox) -> None:
+    """Where a test does not cover what it breaks: further variants, slow tests, and suites without one that does."""
+    sandbox.suite(SUITE)
+    sandbox.suite(ELSEWHERE, "elsewhere")
+    ran = sandbox.pytest("--mutants", "--family=v4", "--collect-only", "--profile=echo")
+
+    planned = [line.partition("::check_")[2] for line in ran.out.splitlines()]
+    assert {name for name in planned if "echo_upper_cases" in name} == {
+        "comes_back[v4-echo_upper_cases-one]",
+        "comes_back[v4-echo_upper_cases-two]",
+        "connects[v4-echo_upper_cases]",
+    }
+    assert {name for name in planned if "echo_adds_crlf" in name} == {
+        "comes_back[v4-echo_adds_crlf-one]",
+        "nothing_more[v4-echo_adds_crlf]",
+        "connects[v4-echo_adds_crlf]",
+    }
+    assert len([name for name in planned if "v4-echo_blocking" in name]) == 5
 
 
 @pytest.mark.usefixtures("lab_process")

@@ -8,13 +8,14 @@ import pytest
 
 from harness.cli import main
 from harness.report.model import Exit
+from harness.subject.profile import PROFILES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.tests.plugin.sandbox import Sandbox
 
-_PROFILES = "echo, udp-echo, one-shot, greeting, request-reply"
+_PROFILES = ", ".join(PROFILES)
 _EXAMPLE = "write for example tcp://127.0.0.1:7 or udp://[::1]:7"
 
 BAD = {
