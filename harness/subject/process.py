@@ -246,7 +246,10 @@ class Subject:
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
         """Hold it still for the block (SIGSTOP), so that what happens meanwhile is the kernel's doing alone."""
-        self._lab.ask("pause", pid=self.pid)
+        try:
+            self._lab.ask("pause", pid=self.pid)
+        except ProcessLookupError:  # what the test did before has ended it
+            raise Mismatch("the subject goes on serving", in_a_line(self.told())) from None
         try:
             yield
         finally:
