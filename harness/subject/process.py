@@ -219,9 +219,16 @@ class Subject:
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to it and all of its process group; the test answers for what comes of it."""
+        self._reach("signal", number=int(number))
         if number not in {signal.SIGSTOP, signal.SIGCONT}:
             self.may_end = True
-        self._lab.ask("signal", pid=self.pid, number=int(number))
+
+    def _reach(self, operation: str, **arguments: Any) -> None:
+        """Do something to its processes; a claim that there are any."""
+        try:
+            self._lab.ask(operation, pid=self.pid, **arguments)
+        except ProcessLookupError:  # what the test did before has ended it
+            raise Mismatch("the subject goes on serving", in_a_line(self.told())) from None
 
     def terminate(self) -> None:
         """Send SIGTERM to the process that listens and to no other, as `kill PID` does."""
@@ -246,10 +253,7 @@ class Subject:
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
         """Hold it still for the block (SIGSTOP), so that what happens meanwhile is the kernel's doing alone."""
-        try:
-            self._lab.ask("pause", pid=self.pid)
-        except ProcessLookupError:  # what the test did before has ended it
-            raise Mismatch("the subject goes on serving", in_a_line(self.told())) from None
+        self._reach("pause")
         try:
             yield
         finally:
