@@ -62,7 +62,7 @@ def _link(lab: Lab, *, relayed: bool = False) -> None:
 
 
 def _spaced(lab: Lab, times: int) -> tuple[float, ...]:
-    """Seconds for a build and a clear, with so much time between that the next ground is ready, as while a test runs."""
+    """Seconds for a build and a clear, each when the next ground is ready, as it is after a test."""
     took: list[float] = []
     for _ in range(times):
         select.select([], [], [], _BUILDING)
