@@ -257,8 +257,8 @@ class Subject:
         try:
             yield
         finally:
-            if not self.ended:
-                self.signal(signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):  # ended, or just ending, by what the block did
+                self._lab.ask("signal", pid=self.pid, number=int(signal.SIGCONT))
 
     def tell(self, line: str, seconds: float = budget.RESPONSE) -> Any:
         """Have the `told` server make a socket call and wait for its answer; OSError when the call failed."""
