@@ -172,7 +172,7 @@ class Probe:
             return not queued or bool(select.select([], [], [], seconds)[0])
 
         patience.until(accepted)
-        patience.until(lambda seconds: bool(select.select([], [], [], seconds)[0]), idle=_REST)
+        patience.at_rest(_REST)
 
     def at_rest(self, subject: Subject, seconds: float = budget.RESPONSE) -> bool:
         """Wait, up to `seconds`, until the subject has nothing to do; whether it came to that."""

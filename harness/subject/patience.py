@@ -55,11 +55,8 @@ class Patience:
         self.meanwhile = meanwhile
         self._seconds = seconds
 
-    def until(self, came: Callable[[float], bool], *, idle: float = IDLE) -> Waited:
-        """Wait until `came(seconds)` is true; it may itself wait up to that many seconds.
-
-        `idle` is for how long (seconds) the subject may have been idle before nothing more is expected of it.
-        """
+    def until(self, came: Callable[[float], bool]) -> Waited:
+        """Wait until `came(seconds)` is true; it may itself wait up to that many seconds."""
         if came(0.0):
             return Waited(True)
         deadline = Deadline(self._seconds)
@@ -82,7 +79,7 @@ class Patience:
             still = before is not None and look.still_since(before)
             still_for = (still_for or Stopwatch()) if still else None
             before = look
-            if still_for is not None and still_for.seconds >= (STUCK if look.unsent else idle):
+            if still_for is not None and still_for.seconds >= (STUCK if look.unsent else IDLE):
                 return self._last_look(came, f"the subject was idle for {still_for.seconds:.1f} s")
         return Waited(True)
 

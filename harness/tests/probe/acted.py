@@ -38,7 +38,7 @@ class AtOnce(Patience):
     def __init__(self, act: Callable[[], object]) -> None:
         super().__init__(Unseen(), act)
 
-    def until(self, came: Callable[[float], bool], *, idle: float = 0.0) -> Waited:
+    def until(self, came: Callable[[float], bool]) -> Waited:
         """Let the subject act, then look once."""
         self.meanwhile()
         return Waited(True) if came(0.0) else Waited(False, GIVEN_UP)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class OnceOnly(Patience):
     """Waits for a short time that is the same for all, and gives up."""
 
-    def until(self, came: Callable[[float], bool], *, idle: float = 0.0) -> Waited:
+    def until(self, came: Callable[[float], bool]) -> Waited:
         """Wait for what is certain to come, or shortly for what is not."""
         return Waited(True) if came(0.3) else Waited(False, "the subject was idle for 2.0 s")
 

@@ -144,3 +144,27 @@ def test_the_ring_is_emptied_meanwhile(clock: Clock) -> None:
 
     assert len(emptied) > 2.0 / patience._TURN
     assert max(later - sooner for sooner, later in pairwise(emptied)) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("looks", "came", "seconds"),
+    [
+        pytest.param(repeat(IDLE), True, 0.15, id="idle"),
+        pytest.param(repeat(UNSENT), True, 0.15, id="octets that cannot be delivered"),
+        pytest.param(repeat(ENDED), True, 0.0, id="ended"),
+        pytest.param(repeat(None), True, 0.0, id="cannot be seen"),
+        pytest.param(chain([BUSY] * 20, repeat(IDLE)), True, 1.2, id="busy at first"),
+        pytest.param(repeat(BUSY), False, 3.0, id="spins"),
+        pytest.param((Look(0, ticks, 0, False) for ticks in range(1000)), False, 3.0, id="uses the processor"),
+        pytest.param(chain.from_iterable(repeat([IDLE, IDLE, BUSY], 50)), False, 3.0, id="rests too shortly"),
+    ],
+)
+def test_a_subject_is_at_rest_or_is_not(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, looks: Iterable[Look | None], came: bool, seconds: float
+) -> None:
+    """It has nothing to do for a while, within the budget of this one wait."""
+    monkeypatch.setattr("select.select", lambda *arguments: clock.never(arguments[-1]))
+    began = clock.seconds
+
+    assert Patience(Watched(looks), seconds=10.0).at_rest(0.1, 3.0) is came
+    assert clock.seconds - began == pytest.approx(seconds, abs=0.06)

@@ -75,3 +75,9 @@ def test_waiting_sockets_are_told_once_and_in_order() -> None:
 
     assert found == (Listening(V4, 80, False), Listening("10.9.0.3", 80, False), Listening(ANY6, 90, False))
     assert ", ".join(map(str, found)) == "10.9.0.2:80, 10.9.0.3:80, [::]:90"
+
+
+def test_an_address_is_told_in_its_own_form() -> None:
+    """An IPv6 socket may have an IPv4 address, as Java's have."""
+    assert Listening("::ffff:10.9.0.2", 7, False).place == Listening(V4, 7, False).place == Endpoint(V4, 7)
+    assert Listening(ANY6, 7, False).place == Endpoint(ANY6, 7)

@@ -1,0 +1,82 @@
+"""Sessions: an ordinary client of every profile is served by our servers, and by a wrong one it is not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.probe.session import ORDINARY, SERVICES, UDP_SERVICES, Session, ordinary
+from harness.subject.inventory import mutants, reference_servers, told_server
+from harness.subject.process import start
+from harness.subject.profile import PROFILES
+from harness.subject.protocol import samples
+from harness.subject.state import State
+from harness.verdict import Mismatch, NotApplicable
+
+if TYPE_CHECKING:
+    from harness.lab.handle import Lab
+    from harness.probe.probe import Probe
+
+# One server for each profile and each sample: the first by name.
+SERVERS = {program.profile: program for program in reversed(reference_servers().values())}
+SILENT = {"udp-discard"}  # answers nothing and has no queue: whether it serves cannot be seen
+
+
+def test_every_profile_has_its_session() -> None:
+    """Own protocols have it in their file."""
+    assert ORDINARY.keys() == PROFILES.keys() - SILENT
+    assert set(SERVICES) | set(UDP_SERVICES) | {"one-shot"} == ORDINARY.keys() | {"protocol", "udp-protocol"}
+    assert [ordinary(name) for name in samples()] == list(samples().values())
+
+
+@pytest.mark.parametrize("profile", [profile for profile in SERVERS if profile not in SILENT])
+def test_an_ordinary_client_is_served(lab: Lab, probe: Probe, profile: str) -> None:
+    """One after the other."""
+    subject = start(lab, SERVERS[profile], "v4", {})
+    session = Session(subject, probe, ordinary(profile))
+
+    session.serve()
+    if profile != "one-shot":
+        session.serve()
+
+    assert not subject.sockets(State.ESTABLISHED, State.CLOSE_WAIT, side="near")
+    subject.close()
+
+
+@pytest.mark.parametrize(
+    ("mutant", "complaint"),
+    [
+        ("cheat_closes_everything", "no octet came, then"),
+        ("request_reply_no_reply", "no octet came"),
+        ("request_reply_resets", "reset"),
+        ("udp_echo_pads", "a datagram, b?'hello'"),
+    ],
+)
+def test_who_is_not_served_says_so(lab: Lab, probe: Probe, mutant: str, complaint: str) -> None:
+    """In the words of the claim that is missed."""
+    subject = start(lab, mutants()[mutant], "v4", {})
+    session = Session(subject, probe, ordinary(subject.profile))
+
+    with pytest.raises(Mismatch, match=complaint):
+        session.serve()
+    subject.close()
+
+
+def test_one_that_answers_nothing_has_to_accept(lab: Lab, probe: Probe) -> None:
+    """A client in the queue is connected by the kernel alone."""
+    subject = start(lab, told_server(), "v4", {})
+    session = Session(subject, probe, ordinary("tcp"))
+
+    with pytest.raises(Mismatch, match=r"1 in the listener's queue; the subject was idle"):
+        session.serve()
+    subject.close()
+
+
+def test_datagrams_have_no_middle(lab: Lab, probe: Probe) -> None:
+    """There is no connection to be in."""
+    subject = start(lab, SERVERS["udp-echo"], "v4", {})
+
+    with pytest.raises(NotApplicable, match="datagrams have no connection"):
+        Session(subject, probe, ordinary("udp-echo")).begin()
+    subject.close()
