@@ -5,6 +5,9 @@ Beside the fixtures (`subject`, `serve`, `probe`, `wire`, `link`) this is all th
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import typing
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,13 +25,14 @@ from harness.probe.session import SERVICES, UDP_SERVICES, Session
 from harness.subject.external import External
 from harness.subject.process import Subject
 from harness.subject.protocol import Answer, Exactly, Exchange, Protocol
+from harness.subject.runtime import Runtime
 from harness.subject.state import State
 from harness.verdict import Inconclusive, Mismatch, NotApplicable
 from harness.wire.checksum import checksum_fault
 from harness.wire.pattern import got, sent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = [
     "LARGEST_V4",
@@ -51,6 +55,7 @@ __all__ = [
     "NotApplicable",
     "Probe",
     "Protocol",
+    "Runtime",
     "Serve",
     "Session",
     "State",
@@ -64,6 +69,8 @@ __all__ = [
     "octets",
     "profiles",
     "quote",
+    "raises",
+    "requires",
     "sent",
     "wall_clock",
 ]
@@ -96,3 +103,37 @@ def profiles(*names: str) -> Callable[[Test], Test]:
         return test
 
     return mark
+
+
+@contextlib.contextmanager
+def requires(requirement: str) -> Iterator[None]:
+    """What is missed within the block is this requirement's, not that of the first one that the test covers."""
+    try:
+        yield
+    except Exception as missed:
+        missed.__dict__.setdefault("requirement", requirement)
+        raise
+
+
+@contextlib.contextmanager
+def raises(*errors: int | type[BaseException]) -> Iterator[list[BaseException]]:
+    """Claim that the block raises one of these, errors by errno or exceptions by class; the list then holds it."""
+    caught: list[BaseException] = []
+    wanted = " or ".join(_named(error) for error in errors)
+    try:
+        yield caught
+    except Mismatch:
+        raise
+    except Exception as error:
+        number = error.errno if isinstance(error, OSError) else None
+        if not any(number == one if isinstance(one, int) else isinstance(error, one) for one in errors):
+            raise Mismatch(f"it raises {wanted}", f"it raised {type(error).__name__}: {error}") from error
+        caught.append(error)
+    else:
+        raise Mismatch(f"it raises {wanted}", "it raised nothing")
+
+
+def _named(error: int | type[BaseException]) -> str:
+    if isinstance(error, int):
+        return f"{errno.errorcode.get(error, error)} ({os.strerror(error)})"
+    return error.__name__

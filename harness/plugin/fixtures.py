@@ -21,10 +21,12 @@ from harness.probe.probe import Probe
 from harness.probe.session import Session, ordinary
 from harness.subject import external
 from harness.subject.external import External
+from harness.subject.inventory import runtime as runtime_program
 from harness.subject.inventory import told_server
 from harness.subject.patience import Patience
 from harness.subject.process import Subject, start
 from harness.subject.protocol import Protocol, named
+from harness.subject.runtime import Runtime, RuntimeProcess
 from harness.verdict import NotApplicable
 
 if TYPE_CHECKING:
@@ -193,14 +195,34 @@ def subject(
 
 
 @pytest.fixture
-def serve(lab: Lab, family: str, _recorded: Wire | None, request: pytest.FixtureRequest) -> Iterator[Serve]:
+def wrong_runtime(request: pytest.FixtureRequest) -> Program | None:
+    """The wrong runtime that the kernel's calls go through; None, but in a proof, for the right one."""
+    chosen: Program | None = getattr(request, "param", None)
+    return chosen
+
+
+@pytest.fixture
+def runtime(
+    lab: Lab, family: str, wrong_runtime: Program | None, _recorded: Wire | None, request: pytest.FixtureRequest
+) -> Iterator[Runtime]:
+    """A Python process at the far end, whose socket calls the test makes."""
+    process = RuntimeProcess(lab, runtime_program(wrong_runtime), family, dict(os.environ))
+    request.node.stash[subject_key] = process
+    yield Runtime(process)
+    process.close()
+
+
+@pytest.fixture
+def serve(
+    lab: Lab, family: str, wrong_runtime: Program | None, _recorded: Wire | None, request: pytest.FixtureRequest
+) -> Iterator[Serve]:
     """Starts the told server, through which a test judges the kernel's TCP."""
     started: list[Subject] = []
 
     def serve(*, backlog: int = 5, somaxconn: int | None = None) -> Subject:
         if somaxconn is not None:
             lab.ask("sysctl", side="far", name="net/core/somaxconn", value=str(somaxconn))
-        told = start(lab, told_server(), family, dict(os.environ), arguments=(str(backlog),))
+        told = start(lab, told_server(wrong_runtime), family, dict(os.environ), arguments=(str(backlog),))
         started.append(told)
         request.node.stash[subject_key] = told
         return told

@@ -73,7 +73,9 @@ class Ledger:
         settings = settings_of(self._config)
         self._store.begin(
             RunFacts(
-                subjects=(settings.subject_name,) if settings.given else tuple(p.name for p in settings.programs),
+                subjects=(settings.subject_name,)
+                if settings.given
+                else tuple(p.name for p in (*settings.programs, *settings.wrong_runtimes)),
                 command=tuple(["sockspec", *sys.argv[1:]] if self._config.option.sockspec_quiet else sys.argv),
                 strict=settings.strict,
                 environment=environment.facts(),

@@ -31,6 +31,7 @@ class Settings:
     pcap: str = "all"
     absent: dict[str, str] = field(default_factory=dict)  # family → why the subject does not offer it
     families: tuple[str, ...] = FAMILIES  # on which every test is run
+    wrong_runtimes: tuple[Program, ...] = ()  # that make the calls of tests of the kernel, beside the right one
 
     @property
     def subject_name(self) -> str:
@@ -98,7 +99,8 @@ def read(config: pytest.Config) -> Settings:
     programs = tuple(program for program in everybody if not profile or program.profile == profile)
     if kind != profile and not programs:
         raise pytest.UsageError(f"no server of ours speaks {profile}; give yours: --serve 'CMD {{host}} {{port}}'")
-    return Settings(programs=programs, **common)
+    wrong = tuple(inventory.wrong_runtimes().values()) if option.mutants and not profile else ()
+    return Settings(programs=programs, wrong_runtimes=wrong, **common)
 
 
 def profile_words(between: str = ", ") -> str:

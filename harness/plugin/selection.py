@@ -1,17 +1,21 @@
 """Which tests judge whom: every test on IPv4 and IPv6, every subject test once for each subject of its profiles.
 
 A test that judges the subject takes the fixture `subject`; its module says in `PROFILES` for which profiles it holds,
-own protocols by their kind (`harness.subject.protocol.kind_of`). A test that judges the kernel's TCP takes `serve`,
-whose told server makes the calls; it says nothing about a server of the user's, so it is left out when one was given.
+own protocols by their kind (`harness.subject.protocol.kind_of`). A test that judges the kernel takes `serve` or
+`runtime`, through which it makes its calls; it says nothing about a server of the user's, so it is left out when one
+was given. In a proof it is put to each runtime that is wrong in something that it covers, too.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness import bundle
 from harness.plugin.options import settings_of
+from harness.proof import mutants
 from harness.subject import inventory
 from harness.subject.protocol import kind_of
 
@@ -34,13 +38,17 @@ def profiles_of(function: Any, module: Any) -> tuple[str, ...]:
 
 def program_of(item: pytest.Item) -> Program | None:
     """The program that a test was multiplied by; None for a test of the kernel and for a subject of the user's."""
-    chosen: Program | None = item.callspec.params.get("program") if hasattr(item, "callspec") else None
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    chosen: Program | None = params.get("program") or params.get("wrong_runtime")
     return chosen
 
 
 def is_mutant(program: Program | None) -> bool:
     """Whether a program is one of our mutants."""
-    return program is not None and inventory.mutants().get(program.name) == program
+    return program is not None and program in (
+        inventory.mutants().get(program.name),
+        inventory.wrong_runtimes().get(program.name),
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -54,6 +62,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         profiles = profiles_of(metafunc.function, metafunc.module)
         fitting = [program for program in settings.programs if kind_of(program.profile) in profiles]
         metafunc.parametrize("program", fitting, ids=[program.name for program in fitting], scope="function")
+    if "wrong_runtime" in metafunc.fixturenames and settings.wrong_runtimes:
+        covers: tuple[str, ...] = metafunc.function.__dict__.get("covers", ())
+        wrong = [program for program in settings.wrong_runtimes if _broken()[program.name] in covers]
+        metafunc.parametrize("wrong_runtime", [None, *wrong], ids=["right", *(program.name for program in wrong)])
+
+
+@functools.cache
+def _broken() -> dict[str, str]:
+    return {mutant.name: mutant.breaks for mutant in mutants.read(bundle.root())}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

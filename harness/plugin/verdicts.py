@@ -22,6 +22,7 @@ from harness.record import evidence
 from harness.record.result import READY, Result
 from harness.spec.catalogue import Requirement, load
 from harness.subject.process import NotReady, Subject, in_a_line, outcome
+from harness.subject.runtime import answered
 from harness.verdict import Finding, Inconclusive, Level, Mismatch, NotApplicable, Verdict, worst
 
 if TYPE_CHECKING:
@@ -97,7 +98,11 @@ def _judge(row: Result, item: pytest.Item, call: pytest.CallInfo[None], raised: 
     covers: tuple[str, ...] = getattr(getattr(item, "function", None), "covers", ())
     catalogue = load()
     requirements = [catalogue[name] for name in covers]
-    governing = requirements[0] if requirements else None
+    # A test may cover several: what it claims of another one than the first says so (`harness.suite.requires`).
+    claimed = raised.__dict__.get("requirement", "") if raised is not None else ""
+    if claimed and claimed not in covers:
+        raise LookupError(f"the test claims {claimed}, which it does not say that it covers")
+    governing = catalogue[claimed] if claimed else requirements[0] if requirements else None
     judgment = _judgment(raised, governing, in_setup=call.when == "setup")
     subject = item.stash.get(subject_key, None)
     told = subject.told() if isinstance(subject, Subject) else None
@@ -107,7 +112,7 @@ def _judge(row: Result, item: pytest.Item, call: pytest.CallInfo[None], raised: 
         row,
         verdict=judgment.verdict,
         covers=covers,
-        level=governing.level if governing else None,
+        level=requirements[0].level if requirements else None,
         findings=judgment.findings,
         reason=judgment.reason,
     )
@@ -137,6 +142,11 @@ def _judgment(raised: BaseException | None, governing: Requirement | None, *, in
             missed = governing.level.missed if governing else Level.MUST.missed
             found = _missed(raised, missed, requirement)
             return Judgment((found,), missed, cited=getattr(raised, "cited", None))
+        case BaseException() if not in_setup and (call := answered(raised)):
+            missed = governing.level.missed if governing else Level.MUST.missed
+            what = f"it raised {type(raised).__name__}: {raised}".partition("\n")[0]
+            text = f"expected: {call} returns\nactual:   {what}\n{_trace(raised)}"
+            return Judgment((Finding(missed, requirement, f"{call} returns", what, text),), missed)
         case NotReady():
             found = Finding(Verdict.ERROR, "", READY, raised.what, str(raised))
             return Judgment((found,), found.verdict, raised.what)

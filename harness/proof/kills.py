@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from harness.proof.mutants import Mutant
     from harness.record.result import Result
 
-KERNEL = "told"  # the subject of tests that judge the kernel's TCP: no mutant can take its place
+KERNEL = "told"  # the subject of tests that judge the kernel: only a runtime can be wrong in its place, where it calls
 BINDING = (Level.MUST, Level.DOCUMENTED)  # what is missed of these is a fail
 
 
@@ -208,7 +208,7 @@ def kill_matrix(rows: Iterable[Result], mutants: Iterable[Mutant], lost: Iterabl
         mutants=tuple(by_name.values()),
         tests=tuple(test for test in tests.values() if any((test.name, name) in cells for name in by_name)),
         cells=cells,
-        kernel=tuple(kernel.values()),
+        kernel=tuple(test for name, test in kernel.items() if name not in tests),
         alarms=tuple(alarms),
         judged=tuple(judged),
         lost=tuple(gone),

@@ -31,4 +31,9 @@ def parse(text: str) -> tuple[Mutant, ...]:
 
 def read(root: Path) -> tuple[Mutant, ...]:
     """The mutants that come with the fixtures below `root`."""
-    return parse((root / "fixtures" / "mutants" / "mutants.toml").read_text("utf-8"))
+    folder = root / "fixtures" / "mutants"
+    runtimes = tomllib.loads((folder / "runtimes" / "runtimes.toml").read_text("utf-8"))
+    return (
+        *parse((folder / "mutants.toml").read_text("utf-8")),
+        *(Mutant(name=name, profile="runtime", **entry) for name, entry in runtimes.items()),
+    )

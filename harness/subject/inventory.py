@@ -2,7 +2,8 @@
 
 A reference server is a file `fixtures/servers/<profile>_<engine>.py`, where the profile may be a sample of an own
 protocol; its name is all that has to be said of it. A mutant is a file in `fixtures/mutants/` with its line in
-`mutants.toml`.
+`mutants.toml`. A wrong runtime is a mutant too, with its line in `runtimes/runtimes.toml` and its function in
+`runtimes/wrong.py`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from harness.subject.profile import PROFILES
 if TYPE_CHECKING:
     from pathlib import Path
 
+KERNEL = ("told", "runtime")  # the profiles of programs that make the socket calls which a test wants
 PORT = 7007  # for {port}: every test has namespaces of its own, so any port is free
 
 
@@ -70,9 +72,27 @@ def reference_servers() -> dict[str, Program]:
     return servers
 
 
-def told_server() -> Program:
+def told_server(wrong: Program | None = None) -> Program:
     """The server that makes the socket calls it is told to make, for tests that judge the kernel's TCP."""
-    return _ours(bundle.root() / "fixtures" / "servers" / "told.py", "told", "told")
+    return _called(wrong, "told", "{host}", "{port}")
+
+
+def runtime(wrong: Program | None = None) -> Program:
+    """The Python process whose socket calls a test makes as if they were its own."""
+    return _called(wrong, "runtime")
+
+
+@functools.cache
+def wrong_runtimes() -> dict[str, Program]:
+    """The runtimes whose `socket` is wrong in one named way; the two programs above run on them."""
+    folder = bundle.root() / "fixtures" / "mutants" / "runtimes"
+    table = tomllib.loads((folder / "runtimes.toml").read_text())
+    return {name: Program(name, "runtime", (str(folder / "wrong.py"), name), ours=True) for name in table}
+
+
+def _called(wrong: Program | None, name: str, *arguments: str) -> Program:
+    words = (str(bundle.root() / "fixtures" / "servers" / f"{name}.py"), *arguments)
+    return Program(wrong.name if wrong else name, name, (*wrong.words, *words) if wrong else words, ours=True)
 
 
 @functools.cache

@@ -16,7 +16,7 @@ from harness import budget
 from harness.budget import Deadline
 from harness.lab.ends import FAR
 from harness.subject import readiness
-from harness.subject.inventory import PORT, Program
+from harness.subject.inventory import KERNEL, PORT, Program
 from harness.subject.protocol import transport_of
 from harness.subject.state import State, mask
 from harness.verdict import Inconclusive, Mismatch, NotApplicable
@@ -91,7 +91,7 @@ class Subject:
         self.program = program
         self.name = program.name
         self.profile = program.profile
-        self.transport = "tcp" if program.profile == "told" else transport_of(program.profile)
+        self.transport = "tcp" if program.profile in KERNEL else transport_of(program.profile)
         self.managed = True
         self.may_end = self._ends_by_itself = program.profile in {"one-shot", "told"}  # set when a test has ended it
         self.pid = 0
