@@ -1,6 +1,6 @@
 """The one import for suites: the words in which a test says what must hold.
 
-Beside the fixtures (`subject`, `serve`, `probe`, `wire`, `link`) this is all that a suite needs of the harness.
+Beside the fixtures (`subject`, `serve`, `probe`, `raw`, `wire`, `link`) this is all that a suite needs of the harness.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from harness.budget import wall_clock
 from harness.capture.recording import Wire
 from harness.lab.relay import Relay as Link
 from harness.payload import KiB, MiB, octets, quote
+from harness.probe import option
 from harness.probe.client import Client
 from harness.probe.control import control
 from harness.probe.datagram import LARGEST_V4, LARGEST_V6, DatagramClient
 from harness.probe.ending import Ending
 from harness.probe.probe import Attempt, Probe
+from harness.probe.raw import Raw, RawPeer
 from harness.probe.session import SERVICES, UDP_SERVICES, Session
 from harness.subject.external import External
 from harness.subject.process import Subject
@@ -55,6 +57,8 @@ __all__ = [
     "NotApplicable",
     "Probe",
     "Protocol",
+    "Raw",
+    "RawPeer",
     "Runtime",
     "Serve",
     "Session",
@@ -67,6 +71,7 @@ __all__ = [
     "covers",
     "got",
     "octets",
+    "option",
     "profiles",
     "quote",
     "raises",

@@ -11,12 +11,11 @@ from __future__ import annotations
 import mmap
 import select
 import struct
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from harness.lab.fence import PROTOCOL, Marker
-from harness.lab.packet import SLOT, SLOTS
+from harness.lab.packet import SLOT, SLOTS, let_go
 from harness.wire.frame import Frame
 
 if TYPE_CHECKING:
@@ -29,9 +28,6 @@ _OUTGOING = 4  # sockaddr_ll.sll_pkttype
 _HEADER = struct.Struct("=IIIHHII")  # status, length, captured length, offset of the frame, …, seconds, nanoseconds
 _PACKET_TYPE = 32 + 10  # octets from the slot's start to sll_pkttype
 _FREE = bytes(4)
-
-# Closing a packet socket waits for a grace period of the kernel, 10 ms and more: a test need not wait for that.
-_closing = ThreadPoolExecutor(1, "close-tap")
 
 
 @dataclass(frozen=True)
@@ -72,7 +68,7 @@ class Tap:
 
     def close(self) -> None:
         """Give the ring back to the kernel, in the background."""
-        _closing.submit(_release, self._ring, self._socket)
+        let_go(lambda: _release(self._ring, self._socket))
 
     def fileno(self) -> int:
         """The descriptor to poll for arriving frames."""

@@ -5,6 +5,11 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SLOT = 2048  # octets: a frame of 1514, the kernel's header of 66, rounded up to a power of two
 SLOTS = 4096
@@ -15,6 +20,9 @@ _TPACKET_V2 = 1
 _ETH_P_ALL = 0x0003
 _SO_RCVBUFFORCE = 33
 _RELAY_BUFFER = 1 << 24  # octets: the relay runs in a busy process
+
+# Closing a packet socket waits for a grace period of the kernel, 10 ms and more: a test need not wait for that.
+_closing = ThreadPoolExecutor(1, "close-packet")
 
 
 def with_ring(packet: socket.socket, *, slots: int = SLOTS, slot: int = SLOT) -> socket.socket:
@@ -43,3 +51,8 @@ def relaying(interface: str) -> socket.socket:
         packet.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RELAY_BUFFER)
     packet.bind((interface, _ETH_P_ALL))
     return packet
+
+
+def let_go(close: Callable[[], object]) -> None:
+    """Close a packet socket in the background."""
+    _closing.submit(close)

@@ -18,6 +18,7 @@ from harness.lab.near import HostNear, LabNear, is_loopback
 from harness.lab.relay import Relay
 from harness.plugin.options import Settings, settings_of
 from harness.probe.probe import Probe
+from harness.probe.raw import Raw
 from harness.probe.session import Session, ordinary
 from harness.subject import external
 from harness.subject.external import External
@@ -241,6 +242,15 @@ def probe(near: Near, _recorded: Wire | None) -> Iterator[Probe]:
 
     with Probe(near, patience, _recorded.meet if _recorded is not None else _ignore) as probe:
         yield probe
+
+
+@pytest.fixture
+def raw(near: Near, wire: Wire) -> Iterator[Raw]:
+    """Our active end without a kernel: raw peers."""
+    if near.loopback:
+        raise NotApplicable("a raw peer needs a link of ours: start the subject with --serve")
+    with Raw(near, wire) as raw:
+        yield raw
 
 
 @pytest.fixture

@@ -31,6 +31,13 @@ class Step(NamedTuple):
         return self.packet.time_ns
 
     @property
+    def segment(self) -> Segment:
+        """The segment, with its numbers as on the wire; TypeError if it is none."""
+        if not isinstance(self.packet, Segment):
+            raise TypeError(f"{self.packet} is no segment")
+        return self.packet
+
+    @property
     def flags(self) -> Flags:
         """The control bits; none if it is not a segment."""
         return self.packet.flags if isinstance(self.packet, Segment) else EVERY_FLAGS[0]

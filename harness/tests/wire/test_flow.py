@@ -54,6 +54,14 @@ def test_the_numbers_are_the_same_over_ipv6() -> None:
     assert relative(Talk(NEAR6, FAR6).handshake().flow()) == relative(Talk().handshake().flow())
 
 
+def test_a_step_gives_the_segment_that_it_is() -> None:
+    step = half_close().flow().steps[0]
+
+    assert step.segment is step.packet
+    with pytest.raises(TypeError, match=r"datagram .* is no segment$"):
+        _ = Talk().sent_datagram(b"x").datagrams().steps[0].segment
+
+
 def test_a_step_tells_the_number_behind_it_and_the_right_edge() -> None:
     syn, _, _, data, _, fin, *_ = half_close().flow().steps
 
