@@ -138,14 +138,15 @@ def check_survives_a_client_that_leaves(subject: Subject, probe: Probe, wire: Wi
 @covers("rfc864:tcp/chargen-survives-client-abort", "house:any/survives")
 @pytest.mark.parametrize("how", ["closes", "resets"])
 def check_survives_a_client_that_left_in_the_queue(subject: Subject, probe: Probe, how: str) -> None:
-    """A client that is gone when it is accepted costs nobody else the stream."""
+    """Clients that are gone when they are accepted cost nobody else the stream."""
     with control():
         generates(subject, probe)
 
-    for _ in range(3):
-        with subject.paused():
+    with subject.paused():
+        for _ in range(3):
             client = probe.connect(subject)
             client.close() if how == "closes" else client.reset()
+    for _ in range(3):
         generates(subject, probe)
 
 
@@ -175,21 +176,6 @@ def check_small_segments_and_a_tiny_window(subject: Subject, probe: Probe) -> No
     expect_stream(client, 10 * KiB)
 
 
-@covers("house:any/no-descriptor-leak")
-def check_leaks_no_descriptor(subject: Subject, probe: Probe) -> None:
-    """Thirty clients that left in the middle, half of them by a reset, leave no descriptor open in the server."""
-    with control():
-        generates(subject, probe)
-    before = subject.resources()["descriptors"]
-
-    for number in range(30):
-        client = probe.connect(subject)
-        client.read(1)
-        client.reset() if number % 2 else client.close()
-
-    probe.expect_soon(subject, f"about {before} open descriptors, as before", lambda: _descriptors(subject, before + 8))
-
-
 @covers("rfc864:tcp/chargen-line-pattern")
 def check_tells_whether_the_pattern_is_the_popular_one(subject: Subject, probe: Probe) -> None:
     """Lines of 72 of the 95 printing characters, each begun one character later than the one before."""
@@ -204,9 +190,3 @@ def check_tells_whether_the_pattern_is_the_popular_one(subject: Subject, probe: 
         if line != expected:
             raise Mismatch(f"the line behind {quote(first)} is {quote(expected)}", quote(line))
         first = line
-
-
-def _descriptors(subject: Subject, limit: int) -> str:
-    """Why the subject holds too many descriptors; empty when it does not."""
-    held = subject.resources()["descriptors"]
-    return f"{held} open descriptors" if held > limit else ""

@@ -6,6 +6,7 @@ and waits for the client to close is a correct one, and may let the next client 
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -84,9 +85,15 @@ def check_ends_with_fin_behind_the_greeting(subject: Subject, probe: Probe, wire
 
 @covers("house:greeting/same-for-each-client", "house:any/survives")
 def check_greets_client_after_client(subject: Subject, probe: Probe) -> None:
-    """Thirty clients in turn are each greeted with one line and the end of the stream."""
+    """Thirty clients in turn, and three that wait together, each get one line and the end of the stream."""
     for _ in range(30):
         greets(subject, probe)
+    with subject.paused() if subject.managed else contextlib.nullcontext():
+        crowd = [probe.connect(subject) for _ in range(3)]
+    for client in crowd:
+        expect_greeting(client)
+        client.expect_end(Ending.EOF)
+        client.close()
 
 
 @covers("house:greeting/whole-line")
@@ -136,14 +143,15 @@ def check_half_closed_client_is_greeted(subject: Subject, probe: Probe, wire: Wi
 @covers("house:greeting/client-gone", "house:any/survives")
 @pytest.mark.parametrize("how", ["closes", "resets"])
 def check_survives_a_client_that_left_before_it_was_greeted(subject: Subject, probe: Probe, how: str) -> None:
-    """A client that is gone when it is accepted costs nobody else the greeting."""
+    """Clients that are gone when they are accepted cost nobody else the greeting."""
     with control():
         greets(subject, probe)
 
-    for _ in range(3):
-        with subject.paused():
+    with subject.paused():
+        for _ in range(3):
             client = probe.connect(subject)
             client.close() if how == "closes" else client.reset()
+    for _ in range(3):
         greets(subject, probe)
 
 
@@ -172,25 +180,3 @@ def check_small_segments_and_a_tiny_window(subject: Subject, probe: Probe) -> No
 
     expect_greeting(client)
     client.expect_end(Ending.EOF)
-
-
-@covers("house:any/no-descriptor-leak")
-def check_leaks_no_descriptor(subject: Subject, probe: Probe) -> None:
-    """Thirty clients that left, half of them by a reset, leave no descriptor open in the server."""
-    with control():
-        greets(subject, probe)
-    before = subject.resources()["descriptors"]
-
-    for number in range(30):
-        client = probe.connect(subject)
-        with control():
-            client.expect_any(1)
-        client.reset() if number % 2 else client.close()
-
-    probe.expect_soon(subject, f"about {before} open descriptors, as before", lambda: _descriptors(subject, before + 8))
-
-
-def _descriptors(subject: Subject, limit: int) -> str:
-    """Why the subject holds too many descriptors; empty when it does not."""
-    held = subject.resources()["descriptors"]
-    return f"{held} open descriptors" if held > limit else ""

@@ -364,25 +364,3 @@ def check_survives_an_empty_client(subject: Subject, probe: Probe, protocol: Pro
             client.close()
 
     hold_session(subject, probe, protocol)
-
-
-@covers("house:any/no-descriptor-leak")
-def check_leaks_no_descriptor(subject: Subject, probe: Probe, protocol: Protocol) -> None:
-    """Thirty clients that left, half of them by a reset, leave no descriptor open in the server."""
-    serves(subject, probe, protocol)
-    before = subject.resources()["descriptors"]
-
-    for number in range(30):
-        client = probe.connect(subject)
-        hear_greeting(client, protocol)
-        client.send_all(protocol.exchanges[0].send)
-        client.read(1)
-        client.reset() if number % 2 else client.close()
-
-    probe.expect_soon(subject, f"about {before} open descriptors, as before", lambda: _descriptors(subject, before + 8))
-
-
-def _descriptors(subject: Subject, limit: int) -> str:
-    """Why the subject holds too many descriptors; empty when it does not."""
-    held = subject.resources()["descriptors"]
-    return f"{held} open descriptors" if held > limit else ""

@@ -174,24 +174,3 @@ def check_leaves_nothing_in_close_wait(subject: Subject, probe: Probe) -> None:
         return f"{len(waiting)} in CLOSE-WAIT" if waiting else queued(subject)
 
     probe.expect_soon(subject, "no connection stays behind its client", left)
-
-
-@covers("house:any/no-descriptor-leak")
-def check_leaks_no_descriptor(subject: Subject, probe: Probe) -> None:
-    """Thirty clients that left, half of them by a reset, leave no descriptor open in the server."""
-    with control():
-        serves(subject, probe)
-    before = subject.resources()["descriptors"]
-
-    for number in range(30):
-        client = probe.connect(subject)
-        client.send_some(b"hello\r\n")
-        client.reset() if number % 2 else client.close()
-
-    probe.expect_soon(subject, f"about {before} open descriptors, as before", lambda: _descriptors(subject, before + 8))
-
-
-def _descriptors(subject: Subject, limit: int) -> str:
-    """Why the subject holds too many descriptors; empty when it does not."""
-    held = subject.resources()["descriptors"]
-    return f"{held} open descriptors" if held > limit else queued(subject)

@@ -32,6 +32,7 @@ PROFILES = ("time",)
 
 SIZE = 4  # octets of the value
 TOLERANCE = 2  # seconds: one for rounding, one for a clock that is read in another way
+PAUSE = 1.2  # seconds: in these the value has to change
 
 
 def value_of(client: Client) -> bytes:
@@ -57,7 +58,7 @@ def check_sends_four_octets(subject: Subject, probe: Probe) -> None:
 
 @covers("rfc868:tcp/tcp-time-sends-32-bits")
 def check_value_is_the_time(subject: Subject, probe: Probe) -> None:
-    """The four octets, the most significant one first, are the seconds since 1900-01-01 00:00 UTC."""
+    """The four octets, the most significant one first, are the seconds since 1900-01-01 00:00 UTC, and go on."""
     if not subject.managed:
         raise NotApplicable("its clock is its own: start it with --serve")
 
@@ -67,6 +68,9 @@ def check_value_is_the_time(subject: Subject, probe: Probe) -> None:
 
     if ahead(value, asked) < -TOLERANCE or ahead(value, told) > TOLERANCE:
         raise Mismatch("the seconds since 1900", f"{quote(value)}, which is {ahead(value, told):+.0f} s off")
+    probe.expect_soon(subject, "our clock goes on", lambda: "" if wall_clock() >= told + PAUSE else "not yet")
+    if (later := value_of(probe.connect(subject))) == value:
+        raise Mismatch(f"a clock that goes on within {PAUSE} s", f"{quote(later)} again")
 
 
 @covers("rfc868:tcp/tcp-time-sends-32-bits")

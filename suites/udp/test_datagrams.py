@@ -17,7 +17,6 @@ from harness.suite import (
     Inconclusive,
     Mismatch,
     NotApplicable,
-    checksum_fault,
     control,
     covers,
     got,
@@ -32,14 +31,16 @@ PROFILES = ("udp-echo",)
 
 BURST = 50  # datagrams of up to a few hundred octets: the kernel counts less than 1 KiB for each, and holds 208 KiB
 FENCE = b"the fence: what must be answered. " * 3  # long, so that a server that pads answers it all the same
-CLOSED = 1  # a port on which nobody listens (tcpmux, which was never offered over UDP)
 
-TEXTS = {
-    "every_value": bytes(range(256)) * 2,
-    "nul": b"\0" * 30 + b"between" + b"\0",
-    "line_ends": b"\r\n\n\r\r\n no end of line",
-    "broken_utf8": b"\xff\xfe\x80\xc3(\xed\xa0\x80\xf5",
-}
+TEXTS = (
+    bytes(range(256)) * 2,
+    b"\0" * 30 + b"between" + b"\0",
+    b"\r\n\n\r\r\n no end of line",
+    b"\xff\xfe\x80\xc3(\xed\xa0\x80\xf5",  # no UTF-8
+    *(b"0", b"\0", b"\n", b"\r\n", b" ", b".", b"  spaces at both ends \t\r\n", b"one line\n"),
+    *(b"\x04", b"\xff", b"quit\r\n", b"exit\n", b"bye", b"stop\n", b"shutdown\n", b"%s%d%%n\n", b"\\n\\x41"),
+)
+SIZES = (1, 255, 256, 257, 512, 1000, 1023, 1024, 1472, 1473, 2048, 4096, 8192)
 
 
 def serves(subject: Subject, probe: Probe) -> None:
@@ -73,21 +74,21 @@ def expect_each_once(client: DatagramClient, wanted: list[bytes]) -> None:
 
 
 @covers("rfc862:udp/same-data")
-@pytest.mark.parametrize("size", [1, 512, 1472, 1473, 8192])
-def check_every_size_comes_back(subject: Subject, probe: Probe, size: int) -> None:
+def check_every_size_comes_back(subject: Subject, probe: Probe) -> None:
     """A datagram comes back as it was sent, be it one octet, one frame, or several fragments."""
     client = probe.datagrams(subject)
 
-    client.expect_back(ruler(size))
+    for size in SIZES:
+        client.expect_back(ruler(size))
 
 
 @covers("rfc862:udp/same-data")
-@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
-def check_octets_come_back_unchanged(subject: Subject, probe: Probe, text: bytes) -> None:
-    """Octets are octets: NUL, line ends and what is no UTF-8 come back as they went."""
+def check_octets_come_back_unchanged(subject: Subject, probe: Probe) -> None:
+    """Octets are octets, and no word means anything: NUL, line ends and what is no UTF-8 come back as they went."""
     client = probe.datagrams(subject)
 
-    client.expect_back(text)
+    for text in TEXTS:
+        client.expect_back(text)
 
 
 @covers("rfc862:udp/same-data")
@@ -122,18 +123,17 @@ def check_largest_datagram_comes_back(subject: Subject, probe: Probe) -> None:
 
 
 @covers("rfc862:udp/no-truncation")
-@pytest.mark.parametrize("size", [513, 1025, 2049, 4097, 8193, LARGEST_V4])
-def check_no_answer_is_cut_short(subject: Subject, probe: Probe, size: int) -> None:
+def check_no_answer_is_cut_short(subject: Subject, probe: Probe) -> None:
     """A datagram that is too large for the server is not answered with a part of itself: whole, or not at all."""
     serves(subject, probe)
     client = probe.datagrams(subject)
-    whole = ruler(size)
 
-    client.send(whole)
-
-    for answer in client.beside(FENCE):
-        if answer.octets != whole:
-            raise Mismatch(f"a datagram of {size} octets comes back whole, or not at all", str(answer))
+    for size in (513, 1025, 1501, 2049, 4097, 8193, 9217, 16_385, 32_769, LARGEST_V4):
+        whole = ruler(size)
+        client.send(whole)
+        for answer in client.beside(FENCE):
+            if answer.octets != whole:
+                raise Mismatch(f"a datagram of {size} octets comes back whole, or not at all", str(answer))
 
 
 @covers("rfc862:udp/fragments", "rfc1122:3.3.2/reassembly-up-to-emtu-r")
@@ -161,18 +161,19 @@ def check_one_answer_for_one_datagram(subject: Subject, probe: Probe, wire: Wire
 
 @covers("rfc862:udp/one-in-one-out")
 def check_every_one_of_many_is_answered(subject: Subject, probe: Probe) -> None:
-    """A hundred datagrams, each sent when the one before was answered, are all answered."""
+    """Three hundred datagrams, each sent when the one before was answered, are all answered, alike or not."""
     client = probe.datagrams(subject)
 
     for datagram in numbered(100):
-        client.expect_back(datagram)
+        for _ in range(3):
+            client.expect_back(datagram)
 
 
 @covers("rfc862:udp/one-in-one-out")
 def check_burst_is_answered_one_by_one(subject: Subject, probe: Probe) -> None:
     """Fifty datagrams that wait together when the server looks are answered one by one: none joined, none lost."""
     client = probe.datagrams(subject)
-    burst = numbered(BURST)
+    burst = [datagram for datagram in numbered(BURST // 2) for _ in range(2)]  # one that comes again is no mistake
 
     with subject.paused():
         for datagram in burst:
@@ -203,13 +204,12 @@ def check_answer_comes_from_the_address_asked(subject: Subject, probe: Probe) ->
 
 
 @covers("rfc862:udp/to-the-sender-only")
-@pytest.mark.parametrize("clients", [2, 5])
-def check_every_client_gets_its_own(subject: Subject, probe: Probe, clients: int) -> None:
-    """Clients that take turns each get what they sent, and nothing of the others."""
-    everybody = [probe.datagrams(subject) for _ in range(clients)]
+def check_every_client_gets_its_own(subject: Subject, probe: Probe) -> None:
+    """Clients that take turns, in either order, each get what they sent, and nothing of the others."""
+    everybody = [probe.datagrams(subject) for _ in range(20)]
 
     for number in range(3):
-        for name, client in enumerate(everybody):
+        for name, client in list(enumerate(everybody))[:: 1 if number % 2 else -1]:
             client.expect_back(f"client {name} says {number}".encode())
 
     for client in everybody:
@@ -264,20 +264,6 @@ def check_no_answer_is_larger_than_its_request(subject: Subject, probe: Probe, s
             raise Mismatch(f"no answer is larger than the {size} octets that asked", str(answer))
 
 
-@covers("rfc768:Fields/checksum-covers-pseudo-header-and-data", "rfc1122:4.1.3.4/checksums-generated-and-validated")
-@pytest.mark.parametrize("size", [1, 2, 1001])
-def check_checksums_are_right(subject: Subject, probe: Probe, wire: Wire, size: int) -> None:
-    """The checksum of an answer is right, over an even number of octets and over an odd one."""
-    client = probe.datagrams(subject)
-    with control():
-        client.expect_back(ruler(size))
-
-    answer = wire.flow(client).expect(got.datagram())
-
-    fault = checksum_fault(wire.capture().frames[answer.number - 1])
-    assert not fault, "the checksum of the answer is right"
-
-
 @covers("rfc8085:3.4/applications-keep-checksums-enabled", "rfc1122:4.1.3.4/checksumming-on-by-default")
 def check_answers_have_a_checksum(subject: Subject, probe: Probe, wire: Wire) -> None:
     """An answer has a checksum: a field of 0 would say that there is none."""
@@ -305,14 +291,3 @@ def check_checksum_of_zero_goes_as_all_ones(subject: Subject, probe: Probe, wire
 
     answer = wire.flow(client).pick(got.datagram())[-1].packet
     assert answer.checksum == 0xFFFF, "the checksum field holds 0xFFFF"
-
-
-@covers("rfc1122:4.1.3.1/closed-udp-port-draws-port-unreachable")
-def check_closed_port_is_told(subject: Subject, probe: Probe, wire: Wire) -> None:
-    """A datagram to a port where nobody listens draws ICMP port unreachable: who asks does not wait in vain."""
-    client = probe.datagrams(subject, to=subject.address._replace(port=CLOSED))
-
-    client.send(b"anybody?")
-
-    wire.wait_for(client, got.icmp("port unreachable"))
-    wire.flow(client).expect_only(sent.datagram(), got.icmp("port unreachable"))

@@ -118,23 +118,3 @@ def check_survives_an_answer_that_nobody_hears(subject: Subject, probe: Probe, w
     client = probe.datagrams(subject)
     for _ in range(3):
         ask_all(client, protocol)
-
-
-@covers("house:any/no-descriptor-leak")
-def check_leaks_no_descriptor(subject: Subject, probe: Probe, protocol: Protocol) -> None:
-    """Thirty clients that asked and left leave no descriptor open in the server."""
-    serves(subject, probe, protocol)
-    before = subject.resources()["descriptors"]
-
-    for _ in range(30):
-        client = probe.datagrams(subject)
-        ask(client, protocol.exchanges[0])
-        client.close()
-
-    probe.expect_soon(subject, f"about {before} open descriptors, as before", lambda: _descriptors(subject, before + 8))
-
-
-def _descriptors(subject: Subject, limit: int) -> str:
-    """Why the subject holds too many descriptors; empty when it does not."""
-    held = subject.resources()["descriptors"]
-    return f"{held} open descriptors" if held > limit else ""

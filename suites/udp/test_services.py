@@ -34,6 +34,7 @@ PROFILES = ("udp-chargen", "udp-qotd", "udp-daytime", "udp-time")  # those that 
 CLOSED = 1  # a port on which nobody listens (tcpmux, which was never offered over UDP)
 CHARACTERS = 512  # RFC 864: at most so many in an answer; RFC 865: fewer than so many in a quote
 TOLERANCE = 2  # seconds: one for rounding, one for a clock that is read in another way
+PAUSE = 1.2  # seconds: in these the value has to change
 
 QUESTIONS = (b"", b"hello\r\n", b"\0" * 100, bytes(range(256)), b"x" * 1400, b"")
 
@@ -188,7 +189,7 @@ def check_time_answers_each_empty_datagram_once(subject: Subject, probe: Probe) 
 @covers("rfc868:udp/udp-time-replies-32-bits")
 @profiles("udp-time")
 def check_value_is_the_time(subject: Subject, probe: Probe) -> None:
-    """The value, its most significant octet first, is the seconds since 1900-01-01 00:00 UTC."""
+    """The value, its most significant octet first, is the seconds since 1900-01-01 00:00 UTC, and goes on."""
     if not subject.managed:
         raise NotApplicable("its clock is its own: start it with --serve")
 
@@ -198,6 +199,9 @@ def check_value_is_the_time(subject: Subject, probe: Probe) -> None:
 
     if ahead(value, asked) < -TOLERANCE or ahead(value, told) > TOLERANCE:
         raise Mismatch("the seconds since 1900", f"{quote(value)}, which is {ahead(value, told):+.0f} s off")
+    probe.expect_soon(subject, "our clock goes on", lambda: "" if wall_clock() >= told + PAUSE else "not yet")
+    if (later := answer(probe.datagrams(subject))) == value:
+        raise Mismatch(f"a clock that goes on within {PAUSE} s", f"{quote(later)} again")
 
 
 @covers("house:any/survives")
