@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from harness.analysis.time_protocol import ahead
 from harness.budget import wall_clock
-from harness.capture.recording import Wire
+from harness.capture.recording import FourTuple, Wire
 from harness.lab.relay import Relay as Link
 from harness.payload import KiB, MiB, octets, quote
 from harness.probe import option
@@ -32,6 +32,7 @@ from harness.subject.state import State
 from harness.verdict import Inconclusive, Mismatch, NotApplicable
 from harness.wire.checksum import checksum_fault
 from harness.wire.pattern import got, sent
+from harness.wire.segment import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,9 +47,11 @@ __all__ = [
     "Client",
     "DatagramClient",
     "Ending",
+    "Endpoint",
     "Exactly",
     "Exchange",
     "External",
+    "FourTuple",
     "Inconclusive",
     "KiB",
     "Link",
@@ -69,6 +72,7 @@ __all__ = [
     "checksum_fault",
     "control",
     "covers",
+    "families",
     "got",
     "octets",
     "option",
@@ -95,6 +99,16 @@ def covers(*requirements: str) -> Callable[[Test], Test]:
 
     def mark(test: Test) -> Test:
         test.__dict__["covers"] = requirements
+        return test
+
+    return mark
+
+
+def families(*names: str) -> Callable[[Test], Test]:
+    """Name the IP families ("v4", "v6") of a test that is about one of them, or about none."""
+
+    def mark(test: Test) -> Test:
+        test.__dict__["families"] = names
         return test
 
     return mark

@@ -45,6 +45,18 @@ class Talker(Protocol):
         """What its socket gave to the test, None if that is no stream."""
 
 
+@dataclass  # as the talkers are whose place it takes
+class FourTuple:
+    """A flow that none of our sockets belongs to, as one can be looked for on the wire."""
+
+    near: Endpoint
+    far: Endpoint
+    transport: str = "tcp"
+
+    def delivered(self) -> None:
+        """No socket of ours gave anything."""
+
+
 @dataclass(frozen=True)
 class Capture:
     """All that was recorded in one test, with its certificate."""

@@ -57,7 +57,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     settings = settings_of(metafunc.config)
     if "family" in metafunc.fixturenames:
-        metafunc.parametrize("family", settings.families, scope="function")
+        wanted = metafunc.function.__dict__.get("families", settings.families)
+        metafunc.parametrize("family", [one for one in settings.families if one in wanted], scope="function")
     if "program" in metafunc.fixturenames and not settings.given:
         profiles = profiles_of(metafunc.function, metafunc.module)
         fitting = [program for program in settings.programs if kind_of(program.profile) in profiles]

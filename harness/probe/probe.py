@@ -88,6 +88,42 @@ class Attempt:
         self._socket.close()
 
 
+class Listener:
+    """A TCP socket of ours in LISTEN, for a subject that connects."""
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        patience: Patience,
+        met: Callable[[Attempt | Client | DatagramClient], None],
+    ) -> None:
+        """Take over a listening, non-blocking socket."""
+        self._socket = listening
+        self._patience = patience
+        self._met = met
+        self._accepted: list[Client] = []
+        self.address: tuple[str, int] = listening.getsockname()[:2]
+
+    def accept(self) -> Client:
+        """The next connection; a claim that one comes."""
+        waited = self._patience.until(lambda seconds: _readable(self._socket, seconds))
+        if not waited.came:
+            raise Mismatch(f"a connection to {Endpoint(*self.address)}", f"none came: {waited.reason}")
+        accepted, far = self._socket.accept()
+        accepted.setblocking(False)
+        near = accepted.getsockname()
+        client = Client(accepted, Endpoint(near[0], near[1]), Endpoint(far[0], far[1]), self._patience)
+        self._accepted.append(client)
+        self._met(client)
+        return client
+
+    def close(self) -> None:
+        """Close it, and what it accepted."""
+        for client in self._accepted:
+            client.close()
+        self._socket.close()
+
+
 class Probe:
     """Our active end in one test. A context manager: leaving it closes every client."""
 
@@ -101,7 +137,7 @@ class Probe:
         self._near = near
         self._patience = patience
         self._met = met
-        self._opened: list[Attempt | DatagramClient] = []
+        self._opened: list[Attempt | DatagramClient | Listener] = []
 
     def __enter__(self) -> Self:
         return self
@@ -147,6 +183,17 @@ class Probe:
         self._opened.append(client)
         self._met(client)
         return client
+
+    def listen(self, subject: Reached, backlog: int = 5, receive_buffer: int | None = None) -> Listener:
+        """A listener of ours, to which the subject is to connect; `receive_buffer` (octets) makes its windows small."""
+        listening = self._socket(subject, socket.SOCK_STREAM)
+        if receive_buffer is not None:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        listening.bind((NEAR.address(subject.family), 0))
+        listening.listen(backlog)
+        listener = Listener(listening, self._patience(subject), self._met)
+        self._opened.append(listener)
+        return listener
 
     def expect_soon(self, subject: Reached, expected: str, complaint: Callable[[], str]) -> None:
         """Claim that `complaint()`, which says what is still wrong, soon has nothing to say."""
@@ -220,3 +267,7 @@ def _writable(connection: socket.socket, seconds: float) -> bool:
     poll = select.poll()
     poll.register(connection, select.POLLOUT)
     return bool(poll.poll(seconds * 1000))
+
+
+def _readable(listening: socket.socket, seconds: float) -> bool:
+    return bool(select.select([listening], [], [], seconds)[0])

@@ -28,9 +28,10 @@ import select
 import socket
 import struct
 import textwrap
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 
-from harness.lab.ends import FAR
+from harness.lab.ends import FAR, NEAR, RAW
 from harness.subject.patience import Patience
 from harness.subject.process import NotReady, Subject, in_a_line
 from harness.verdict import Inconclusive, Mismatch
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from harness.lab.handle import Lab
     from harness.subject.inventory import Program
 
-MODULES = ("errno", "fcntl", "gc", "os", "resource", "select", "signal", "sys", "threading")  # beside socket
+MODULES = ("errno", "fcntl", "gc", "os", "resource", "select", "signal", "sys", "threading", "time")  # beside socket
 _VALUES = {"closed", "family", "mode", "name", "proto", "timeout", "type"}  # attributes that are no methods
 _LARGEST = 1 << 20  # octets a pipe may be asked for at once
 
@@ -196,8 +197,10 @@ class Pending:
         """Whether it has returned."""
         return self._process.has_answer(self._number)
 
-    def result(self) -> Any:
-        """What it returned, or the error that it raised; a claim that it returns."""
+    def result(self, seconds: float = 0.0) -> Any:
+        """What it returned, or the error that it raised; a claim that it returns, after a timer of up to `seconds`."""
+        if seconds:
+            self._process.has_answer(self._number, seconds)
         return self._process.take(self._number, self._call, self._arguments)
 
     def expect_waiting(self) -> None:
@@ -225,17 +228,14 @@ class Pending:
         return self._process.take(self._process.ask(verb, self._number, "", (), {}), verb)
 
 
-class At(NamedTuple):
+@dataclass  # not frozen: what a probe asks of a subject may change there
+class At:
     """A socket of the runtime as a probe reaches it."""
 
     process: RuntimeProcess
     address: Endpoint
     family: str
-
-    @property
-    def name(self) -> str:
-        """What messages call it."""
-        return self.process.name
+    name: str
 
     def look(self) -> Any:
         """How busy the runtime is."""
@@ -252,6 +252,8 @@ class Runtime:
         self.af = socket.AF_INET if process.family == "v4" else socket.AF_INET6
         self.host = FAR.address(process.family)
         self.hosts = FAR.v4 if process.family == "v4" else FAR.v6
+        self.probe = NEAR.address(process.family)
+        self.nowhere = RAW.address(process.family)  # on the link, and nobody answers there
         self.loopback = "127.0.0.1" if process.family == "v4" else "::1"
         self.everywhere = "0.0.0.0" if process.family == "v4" else "::"
         self._modules = {name: RemoteModule(process, name) for name in ("socket", *MODULES)}
@@ -295,7 +297,12 @@ class Runtime:
     def at(self, bound: Any) -> At:
         """Where a probe reaches a socket of ours."""
         host, port = bound.getsockname()[:2]
-        return At(self.process, Endpoint(self.host if host in {"0.0.0.0", "::"} else host, port), self.family)
+        return At(
+            self.process,
+            Endpoint(self.host if host in {"0.0.0.0", "::"} else host, port),
+            self.family,
+            self.process.name,
+        )
 
     def connected(self, probe: Any, **how: Any) -> tuple[Any, Any]:
         """A connection that was accepted here, and the client at its other end."""
