@@ -33,6 +33,7 @@ from harness.verdict import Inconclusive, Mismatch, NotApplicable
 from harness.wire.checksum import checksum_fault
 from harness.wire.pattern import got, sent
 from harness.wire.segment import Endpoint
+from harness.wire.step import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,6 +67,7 @@ __all__ = [
     "Serve",
     "Session",
     "State",
+    "Step",
     "Subject",
     "Wire",
     "ahead",
@@ -90,8 +92,12 @@ Test = TypeVar("Test", bound="Callable[..., None]")
 class Serve(typing.Protocol):
     """The fixture `serve`: starts the `told` server, which makes the socket calls that a test tells it to make."""
 
-    def __call__(self, *, backlog: int = 5, somaxconn: int | None = None) -> Subject:
-        """A told server in LISTEN with this backlog, in a namespace with this net.core.somaxconn if it is given."""
+    def __call__(self, *, backlog: int = 5, somaxconn: int | None = None, slow_timers: bool = False) -> Subject:
+        """A told server in LISTEN with this backlog, in a namespace with this net.core.somaxconn if it is given.
+
+        With `slow_timers` its kernel sends nothing again within 5 s, where it can be told so: for tests in which
+        nothing is acknowledged, and which no timer may disturb.
+        """
 
 
 def covers(*requirements: str) -> Callable[[Test], Test]:

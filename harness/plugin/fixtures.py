@@ -6,6 +6,7 @@ anybody talks to it. Everything is made afresh for each test and gone after it; 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from typing import TYPE_CHECKING, TypeAlias
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from harness.subject.inventory import Program
     from harness.subject.patience import Watched
     from harness.suite import Serve
+
+_SLOW_TIMER = 5_000_000  # microseconds: the machine may be busy for so long before a segment is sent again
 
 Judged: TypeAlias = Subject | External
 
@@ -220,9 +223,12 @@ def serve(
     """Starts the told server, through which a test judges the kernel's TCP."""
     started: list[Subject] = []
 
-    def serve(*, backlog: int = 5, somaxconn: int | None = None) -> Subject:
+    def serve(*, backlog: int = 5, somaxconn: int | None = None, slow_timers: bool = False) -> Subject:
         if somaxconn is not None:
             lab.ask("sysctl", side="far", name="net/core/somaxconn", value=str(somaxconn))
+        if slow_timers:
+            with contextlib.suppress(FileNotFoundError):  # since Linux 6.11
+                lab.ask("sysctl", side="far", name="net/ipv4/tcp_rto_min_us", value=str(_SLOW_TIMER))
         told = start(lab, told_server(wrong_runtime), family, dict(os.environ), arguments=(str(backlog),))
         started.append(told)
         request.node.stash[subject_key] = told

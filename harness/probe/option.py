@@ -28,6 +28,12 @@ def timestamps(value: int, echo: int = 0) -> bytes:
     return struct.pack("!BBII", 8, 10, value, echo)
 
 
+def sack(*blocks: tuple[int, int]) -> bytes:
+    """Left and right edges of what arrived beyond a hole, as numbers on the wire."""
+    edges = [edge & 0xFFFFFFFF for block in blocks for edge in block]
+    return struct.pack(f"!BB{len(edges)}I", 5, 2 + 4 * len(edges), *edges)
+
+
 def other(kind: int, octets: bytes = b"", *, length: int | None = None) -> bytes:
     """An option of any kind; `length` is what it says of itself, right unless given."""
     return bytes([kind, 2 + len(octets) if length is None else length]) + octets

@@ -160,6 +160,12 @@ class RawPeer:
                 return self._unexpected(self.flow()).expect(pattern)
             self._wire.tap.wait(deadline.slice(0.05))
 
+    def expect_at_once(self, pattern: Pattern) -> Step:
+        """Claim that a segment which matches is there when a fence has passed: no timer was waited for."""
+        found = self._unexpected(self.flow()).expect(pattern)
+        self._expected = found.number
+        return found
+
     def expect_silence(self) -> None:
         """Claim that the subject sent nothing behind what was expected last; a fence proves that we looked long enough.
 

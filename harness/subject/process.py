@@ -269,6 +269,11 @@ class Subject:
         """Give the `told` server a command whose answer is taken later with `answer`."""
         os.write(self._descriptors[-2], line.encode() + b"\n")
 
+    @property
+    def has_answered(self) -> bool:
+        """Whether the `told` server has answered what is still to be taken."""
+        return b"\n" in self._answers or bool(select.select([self._descriptors[-1]], [], [], 0.0)[0])
+
     def answer(self, seconds: float = budget.RESPONSE) -> Any:
         """The next answer of the `told` server."""
         deadline = Deadline(seconds)

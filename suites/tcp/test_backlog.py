@@ -13,7 +13,7 @@ import pytest
 from harness.suite import Client, Ending, covers, got, sent
 
 if TYPE_CHECKING:
-    from harness.suite import Attempt, Link, Probe, Serve, Subject, Wire
+    from harness.suite import Attempt, Link, Probe, Raw, Serve, Subject, Wire
 
 
 @covers("linux:listen/accept-queue-holds-backlog-plus-one", "linux:listen/accept-queue-overflow-drops-handshakes")
@@ -132,3 +132,91 @@ def test_nobody_listens_any_more(serve: Serve, probe: Probe, wire: Wire) -> None
 
     assert attempt.outcome() == "refused (RST)"
     wire.flow(attempt).expect_only(sent.SYN, got.RST & got.segment(flags="RST ACK", ack=1))
+
+
+# -- half-open connections --------------------------------------------------------------------------------------------
+
+
+@covers("linux:listen/half-open-takes-no-place")
+def test_half_open_connections_take_no_place_in_the_accept_queue(serve: Serve, probe: Probe, raw: Raw) -> None:
+    """A SYN ACK that waits for its ACK keeps nobody out: the queue of listen(1) still takes two."""
+    subject = serve(backlog=1)
+    half_open = raw.peer(subject)
+    half_open.send_syn()
+    half_open.expect(got.SYN_ACK)
+
+    clients = [probe.connect(subject) for _ in range(2)]
+
+    for client in clients:
+        assert subject.tell("accept")["peer"][1] == client.near.port
+    half_open.send("ACK")
+    assert subject.tell("accept")["peer"][1] == half_open.near.port
+
+
+@covers("linux:listen/syn-queue-is-bounded", "rfc4987:3/backlog-limits-half-open-state")
+def test_half_open_connections_are_bounded(serve: Serve, raw: Raw) -> None:
+    """Without SYN cookies a listener remembers so many SYNs and no more; those beyond are dropped, not refused."""
+    subject = serve(backlog=8)
+    subject.sysctl("net/ipv4/tcp_syncookies", "0")
+    subject.sysctl("net/ipv4/tcp_max_syn_backlog", "8")
+
+    peers = [raw.peer(subject) for _ in range(16)]
+    for peer in peers:
+        peer.send_syn()
+
+    flows = [peer.flow() for peer in peers]
+    answered = [flow for flow in flows if flow.pick(got.SYN_ACK)]
+    assert 0 < len(answered) <= 9, f"{len(answered)} of 16 SYNs are answered"
+    for flow in flows:
+        flow.expect_no(got.RST)
+
+
+@covers("rfc4987:3.6/syn-cookies-keep-service-alive")
+def test_cookies_serve_who_comes_when_the_queue_is_full(serve: Serve, raw: Raw) -> None:
+    """With SYN cookies a client connects although half-open connections fill the queue, and its octets arrive."""
+    subject = serve(backlog=8)
+    subject.sysctl("net/ipv4/tcp_syncookies", "1")
+    subject.sysctl("net/ipv4/tcp_max_syn_backlog", "8")
+    for _ in range(20):
+        raw.peer(subject).send_syn()
+
+    peer = raw.connect(subject)
+    peer.send("PSH ACK", b"served all the same")
+
+    assert subject.tell("accept")["peer"][1] == peer.near.port
+    assert bytes.fromhex(subject.tell("read 100")) == b"served all the same"
+
+
+@covers("linux:accept/data-before-accept-is-kept")
+def test_what_comes_before_accept_is_kept(serve: Serve, raw: Raw) -> None:
+    """Data and FIN that arrive while a connection waits in the queue are there when it is accepted."""
+    subject = serve()
+    peer = raw.connect(subject)
+
+    peer.send("FIN PSH ACK", b"all that I have to say")
+    peer.expect(got.segment(ack=peer.snd_nxt))
+
+    subject.tell("accept")
+    seen = subject.tell("drain")
+    assert (seen["size"], seen["ending"]) == (22, "EOF")
+
+
+@covers("linux:listen/accept-queue-overflow-drops-handshakes")
+def test_last_ack_of_an_overflow_is_dropped_and_comes_to_bear_later(serve: Serve, raw: Raw) -> None:
+    """With tcp_abort_on_overflow off the ACK that finds the queue full draws nothing; sent again, it is taken."""
+    subject = serve(backlog=2)
+    late = [raw.peer(subject) for _ in range(4)]
+    for peer in late:
+        peer.send_syn()
+        peer.expect(got.SYN_ACK)
+
+    for peer in late:
+        peer.send("ACK")
+    late[3].expect_silence()
+    subject.tell("accept")
+    late[3].send("PSH ACK", b"me too")
+
+    for _ in range(3):
+        newest = subject.tell("accept")
+    assert newest["peer"][1] == late[3].near.port
+    assert bytes.fromhex(subject.tell("read 100")) == b"me too"

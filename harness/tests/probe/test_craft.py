@@ -9,7 +9,7 @@ from harness.probe import craft, option
 from harness.tests.wire.craft import frame, tcp_frame, udp_frame
 from harness.wire.checksum import checksum_fault, checksum_right
 from harness.wire.decode import decode
-from harness.wire.segment import ACK, PSH, SYN, Endpoint, Flags, Malformed, Options, Segment
+from harness.wire.segment import ACK, PSH, SYN, Endpoint, Flags, Malformed, Options, Segment, read_options
 
 ENDS = {
     "v4": (Endpoint("10.9.0.1", 47732), Endpoint("10.9.0.2", 35171)),
@@ -71,13 +71,14 @@ def test_options_read_as_they_were_said() -> None:
     """All that have a name, and one that has none."""
     every = option.mss(1400) + option.window_scale(7) + option.SACK_PERMITTED + option.timestamps(5, 6)
     source, destination = ENDS["v4"]
-    built = craft.segment(source, destination, SYN, seq=0, options=every + option.NOP + option.other(253, b"?"))
+    built = craft.segment(source, destination, SYN, seq=0, options=every + option.other(253, b"?"))
 
     read = decode([frame(in_frame(source, destination, craft.TCP, built))])[0]
 
     assert isinstance(read, Segment)
     assert read.options == Options(1400, 7, sack_permitted=True, timestamps=(5, 6), unknown=(253,))
     assert option.other(253, length=0) == b"\xfd\x00"
+    assert read_options(option.NOP + option.sack((1, 2), (0x100000003, 4))).sack == ((1, 2), (3, 4))
 
 
 def test_a_packet_with_an_identification_may_be_fragmented() -> None:
