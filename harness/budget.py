@@ -23,6 +23,11 @@ def wall_clock() -> float:
     return time.time()
 
 
+def wall_ns() -> int:
+    """Nanoseconds since the epoch, by the clock that the kernel stamps frames with."""
+    return time.time_ns()
+
+
 @dataclass(frozen=True)
 class Deadline:
     """The moment at which a budget is used up."""

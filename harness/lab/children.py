@@ -18,9 +18,12 @@ import traceback
 import types
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harness.lab import kernel
+from harness.lab import kernel, witness
+
+if TYPE_CHECKING:
+    import mmap
 
 _KEEP = 32 * 1024  # octets kept of the beginning and of the end of what a program prints
 
@@ -56,7 +59,12 @@ class Child:
     outputs: dict[str, int]  # "stdout" and "stderr": descriptors still open, read by the lab
     heard: dict[str, Heard]
     group: int  # the process group that is signalled
+    calls: mmap.mmap | None = None  # where `witness` notes; None for a program that was exec'd
     status: int | None = None  # as waitpid gave it, None while it runs
+
+    def called(self) -> str:
+        """Its socket calls as `witness` noted them."""
+        return witness.read(self.calls) if self.calls is not None else ""
 
     def report(self) -> dict[str, Any]:
         """Exit code or signal (None while it runs) and what was printed so far."""
@@ -92,8 +100,11 @@ def execute(argv: list[str], environment: dict[str, str], pipes: Pipes) -> int:
     return os.posix_spawnp(argv[0], argv, environment, file_actions=actions, setsid=True, setsigdef=ignored)
 
 
-def fork_warm(path: str, arguments: list[str], environment: dict[str, str], pipes: Pipes) -> int:
-    """Run the Python program at `path` in a fork of this interpreter and return its pid."""
+def fork_warm(path: str, arguments: list[str], environment: dict[str, str], pipes: Pipes, calls: mmap.mmap) -> int:
+    """Run the Python program at `path` in a fork of this interpreter and return its pid.
+
+    What it calls of its sockets is noted in the memory `calls`, see `witness`.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     with contextlib.suppress(OSError, SyntaxError, ValueError):  # what is wrong with it, its own stderr shall tell
@@ -103,7 +114,7 @@ def fork_warm(path: str, arguments: list[str], environment: dict[str, str], pipe
         return pid
     code = 1
     try:
-        code = _become(path, arguments, environment, pipes)
+        code = _become(path, arguments, environment, pipes, calls)
     finally:
         os._exit(code)
 
@@ -114,7 +125,7 @@ def _compiled(path: str, changed_ns: int) -> types.CodeType:
     return compile(Path(path).read_bytes(), path, "exec", dont_inherit=True)
 
 
-def _become(path: str, arguments: list[str], environment: dict[str, str], pipes: Pipes) -> int:
+def _become(path: str, arguments: list[str], environment: dict[str, str], pipes: Pipes, calls: mmap.mmap) -> int:
     gc.freeze()
     os.setsid()
     signal.set_wakeup_fd(-1)
@@ -127,6 +138,7 @@ def _become(path: str, arguments: list[str], environment: dict[str, str], pipes:
     for target, source in places.items():
         os.dup2(lifted.get(target, source), target, inheritable=True)
     os.closerange(len(places), 1 << 16)
+    witness.install(calls)
     if os.getuid():
         kernel.drop_capabilities()
     for name in os.environ.keys() - environment.keys():
@@ -166,11 +178,11 @@ class Children:
     def __getitem__(self, pid: int) -> Child:
         return self._by_pid[pid]
 
-    def adopt(self, pid: int, outputs: dict[str, int]) -> Child:
-        """Keep the program just started, whose outputs the lab reads."""
+    def adopt(self, pid: int, outputs: dict[str, int], calls: mmap.mmap | None = None) -> Child:
+        """Keep the program just started, whose outputs the lab reads, and the memory of its calls if there is one."""
         for descriptor in outputs.values():
             os.set_blocking(descriptor, False)
-        child = Child(pid, outputs, {name: Heard() for name in outputs}, group=pid)
+        child = Child(pid, outputs, {name: Heard() for name in outputs}, group=pid, calls=calls)
         self._by_pid[pid] = child
         return child
 

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from pyroute2 import DiagSocket
 
 from harness.budget import Deadline
-from harness.lab import builder, children, fence, kernel, packet
+from harness.lab import builder, children, fence, kernel, packet, witness
 from harness.lab.ends import FAR, LARGEST_MESSAGE
 
 if TYPE_CHECKING:
@@ -126,16 +126,19 @@ class Lab:
                 outputs["stdout"] = stdout
             closing.append(stdin)
             pipes = children.Pipes(stdin, out_write, err_write, ready_write)
+            calls = witness.memory() if warm else None
             with self._at("far"):
-                run = children.fork_warm if warm else _execute
-                pid = run(argv[0], argv[1:], environment, pipes)
+                if calls is not None:
+                    pid = children.fork_warm(argv[0], argv[1:], environment, pipes, calls)
+                else:
+                    pid = _execute(argv[0], argv[1:], environment, pipes)
         except BaseException:
             closing += [*handed, *outputs.values()]
             raise
         finally:
             for descriptor in closing:
                 os.close(descriptor)
-        self.children.adopt(pid, outputs)
+        self.children.adopt(pid, outputs, calls)
         return {"pid": pid}, [os.pidfd_open(pid), *handed]
 
     def child(self, pid: int) -> dict[str, Any]:
@@ -143,6 +146,10 @@ class Lab:
         self.children.listen()
         self.children.reap()
         return self.children[pid].report()
+
+    def calls(self, pid: int) -> dict[str, str]:
+        """What a warm program has called of its sockets, as `witness` has it."""
+        return {"text": self.children[pid].called()}
 
     def follow(self, pid: int, protocol: int, states: int, port: int) -> tuple[dict[str, Any], list[int]]:
         """Watch who goes on with the port of a program that ended with 0: its pid and pidfd, or 0 for nobody."""

@@ -18,7 +18,9 @@ from harness.lab.handle import Lab, LabUnavailable
 from harness.lab.near import HostNear, LabNear, is_loopback
 from harness.lab.relay import Relay
 from harness.plugin.options import Settings, settings_of
-from harness.probe.probe import Probe
+from harness.probe.client import Client
+from harness.probe.datagram import DatagramClient
+from harness.probe.probe import Attempt, Probe
 from harness.probe.raw import Raw
 from harness.probe.session import Session, ordinary
 from harness.subject import external
@@ -43,10 +45,12 @@ if TYPE_CHECKING:
 _SLOW_TIMER = 5_000_000  # microseconds: the machine may be busy for so long before a segment is sent again
 
 Judged: TypeAlias = Subject | External
+Talker: TypeAlias = Attempt | Client | DatagramClient
 
 subject_key = pytest.StashKey[Judged]()
 wire_key = pytest.StashKey[Wire]()
 relay_key = pytest.StashKey[Relay]()
+talkers_key = pytest.StashKey[list[Talker]]()
 
 
 class Uncaptured:
@@ -240,13 +244,20 @@ def serve(
 
 
 @pytest.fixture
-def probe(near: Near, _recorded: Wire | None) -> Iterator[Probe]:
+def probe(near: Near, _recorded: Wire | None, request: pytest.FixtureRequest) -> Iterator[Probe]:
     """Our active end."""
 
     def patience(watched: Watched) -> Patience:
         return Patience(watched, _recorded.tap.collect if _recorded is not None else _nothing)
 
-    with Probe(near, patience, _recorded.meet if _recorded is not None else _ignore) as probe:
+    talkers: list[Talker] = request.node.stash.setdefault(talkers_key, [])
+
+    def met(talker: Talker) -> None:
+        talkers.append(talker)
+        if _recorded is not None:
+            _recorded.meet(talker)
+
+    with Probe(near, patience, met) as probe:
         yield probe
 
 
@@ -266,8 +277,4 @@ def session(subject: Judged, probe: Probe) -> Session:
 
 
 def _nothing() -> None:
-    """Nobody records."""
-
-
-def _ignore(_: object) -> None:
     """Nobody records."""

@@ -22,6 +22,7 @@ from harness.plugin import naming, progress
 from harness.plugin.options import settings_of
 from harness.plugin.selection import is_judged, selected_nothing
 from harness.plugin.verdicts import folder_key
+from harness.proof import mutants
 from harness.record import environment
 from harness.record.disk import RecordError
 from harness.record.facts import RequirementText, RunFacts
@@ -126,7 +127,10 @@ class Ledger:
 
 
 def _texts() -> dict[str, RequirementText]:
-    return {one.id: RequirementText.of(one) for one in load()}
+    breaking: dict[str, list[str]] = {}
+    for mutant in mutants.read(bundle.root()):
+        breaking.setdefault(mutant.breaks, []).append(mutant.name)
+    return {one.id: RequirementText.of(one, breaking.get(one.id, ())) for one in load()}
 
 
 def _unjudged(report: pytest.TestReport) -> Result:

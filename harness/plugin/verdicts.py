@@ -15,11 +15,12 @@ import pytest
 
 from harness.capture import pcapng
 from harness.plugin import naming
-from harness.plugin.fixtures import subject_key, wire_key
+from harness.plugin.fixtures import subject_key, talkers_key, wire_key
 from harness.plugin.options import Settings, settings_of
 from harness.plugin.selection import is_judged, is_mutant, program_of
 from harness.record import evidence
 from harness.record.result import READY, Result
+from harness.record.talks import Talk, subject_calls
 from harness.spec.catalogue import Requirement, load
 from harness.subject.process import NotReady, Subject, in_a_line, outcome
 from harness.subject.runtime import answered
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
     from harness.capture.recording import Capture
+    from harness.plugin.fixtures import Talker
 
+TALKS = 64  # clients of one test whose calls are kept
 SURVIVES = "house:any/survives"
 folder_key = pytest.StashKey[Path]()
 
@@ -205,8 +208,25 @@ def _with_evidence(
         wire=_pcapng(capture, result, judgment) if capture and wanted else b"",
         segments=_listing(capture, judgment) if capture else "",
         subject=_account(subject, told),
+        talks=_talks(item.stash.get(talkers_key, []), subject),
     )
     return replace(result, evidence=path)
+
+
+def _talks(talkers: list[Talker], subject: object) -> tuple[Talk, ...]:
+    text = subject.calls() if isinstance(subject, Subject) and talkers else ""
+    answers = subject_calls(text)
+    return tuple(
+        Talk(
+            protocol=one.transport,
+            near=one.near,
+            far=one.far,
+            calls=tuple(one.calls.kept),
+            answers=tuple(answers[one.near.port].kept) if one.near.port in answers else (),
+            left_out=one.calls.left_out,
+        )
+        for one in talkers[:TALKS]
+    )
 
 
 def _pcapng(capture: Capture, result: Result, judgment: Judgment) -> bytes:

@@ -15,8 +15,10 @@ import struct
 import zlib
 from typing import TYPE_CHECKING
 
+from harness import budget
 from harness.analysis.accounting import Delivered
 from harness.payload import count, first_difference, quote
+from harness.probe.calls import Calls
 from harness.probe.ending import Ending
 from harness.verdict import Mismatch
 
@@ -35,9 +37,12 @@ class Client:
 
     transport = "tcp"
 
-    def __init__(self, connection: socket.socket, near: Endpoint, far: Endpoint, patience: Patience) -> None:
-        """Take over a connected, non-blocking socket."""
+    def __init__(
+        self, connection: socket.socket, near: Endpoint, far: Endpoint, patience: Patience, calls: Calls | None = None
+    ) -> None:
+        """Take over a connected, non-blocking socket, with the calls that were made on it so far."""
         self.socket = connection
+        self.calls = calls or Calls()
         self.near = near
         self.far = far
         self.sent = 0  # octets that our kernel took
@@ -91,11 +96,15 @@ class Client:
 
     def send_urgent(self, octet: bytes) -> None:
         """Send one octet as urgent data (RFC 9293 3.8.5)."""
-        self.sent += self.socket.send(octet, socket.MSG_OOB)
+        began = budget.wall_ns()
+        taken = self.socket.send(octet, socket.MSG_OOB)
+        self.calls.note("send(MSG_OOB)", octets=taken, began_ns=began)
+        self.sent += taken
 
     def half_close(self) -> None:
         """Close our direction (FIN); the other stays open."""
         with contextlib.suppress(OSError):  # the subject may have reset the connection: the claims tell that better
+            self.calls.note("shutdown(SHUT_WR)")
             self.socket.shutdown(socket.SHUT_WR)
 
     def widen(self, octets: int = 1 << 20) -> None:
@@ -104,11 +113,14 @@ class Client:
 
     def close(self) -> None:
         """Close the socket."""
+        if self.socket.fileno() >= 0:
+            self.calls.note("close()")
         self.socket.close()
 
     def reset(self) -> None:
         """Abort the connection (RST), as a client does that crashes."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.calls.note("close(), SO_LINGER 0")
         self.socket.close()
 
     # -- receiving ----------------------------------------------------------------------------------------------------
@@ -222,14 +234,18 @@ class Client:
 
     def _offer(self, octets: bytes | memoryview) -> int | None:
         self._patience.meanwhile()
+        began = budget.wall_ns()
         try:
             taken = self.socket.send(octets)
         except BlockingIOError:
+            self.calls.note("send()", "EAGAIN")
             return 0
         except OSError as error:
+            self.calls.note("send()", errno.errorcode.get(error.errno or 0, str(error)))
             if error.errno not in _BROKEN:
                 raise
             return None
+        self.calls.note("send()", octets=taken, began_ns=began)
         self.sent += taken
         return taken
 
@@ -239,13 +255,16 @@ class Client:
         except BlockingIOError:
             return
         except OSError as error:
+            self.calls.note("recv()", errno.errorcode.get(error.errno or 0, str(error)))
             if error.errno not in _BROKEN:
                 raise
             self.ended = Ending.RESET
             return
         if not octets:
+            self.calls.note("recv()", "0, end of stream")
             self.ended = Ending.EOF
             return
+        self.calls.note("recv()", octets=len(octets))
         self.received += len(octets)
         self.checksum = zlib.crc32(octets, self.checksum)
         self._kept += octets

@@ -8,7 +8,9 @@ from __future__ import annotations
 import select
 from typing import TYPE_CHECKING, NamedTuple
 
+from harness import budget
 from harness.payload import count, first_difference, quote
+from harness.probe.calls import Calls
 from harness.verdict import Mismatch
 from harness.wire.segment import Endpoint
 
@@ -42,6 +44,7 @@ class DatagramClient:
     def __init__(self, bound: socket.socket, far: Endpoint, patience: Patience) -> None:
         """Take over a bound, non-blocking socket; `far` is where the subject is asked."""
         self.socket = bound
+        self.calls = Calls()
         address = bound.getsockname()
         self.near = Endpoint(address[0], address[1])
         self.far = far
@@ -56,7 +59,9 @@ class DatagramClient:
 
     def send(self, octets: bytes, to: Endpoint | None = None) -> None:
         """Send one datagram, to the subject unless told otherwise."""
+        began = budget.wall_ns()
         self.socket.sendto(octets, to or self.far)
+        self.calls.note("sendto()", octets=len(octets), began_ns=began)
 
     def receive(self) -> Received | None:
         """The next datagram that comes, from anywhere; None when nothing more will come."""
@@ -65,15 +70,13 @@ class DatagramClient:
         self._why = waited.reason
         if not waited.came:
             return None
-        octets, address = self.socket.recvfrom(1 << 16)
-        return Received(octets, Endpoint(address[0], address[1]))
+        return self._take()
 
     def waiting(self) -> list[Received]:
         """The datagrams that are here already."""
         found = []
         while self._readable(0.0):
-            octets, address = self.socket.recvfrom(1 << 16)
-            found.append(Received(octets, Endpoint(address[0], address[1])))
+            found.append(self._take())
         return found
 
     def expect(self, octets: bytes, source: Endpoint | None = None) -> None:
@@ -113,6 +116,11 @@ class DatagramClient:
     def close(self) -> None:
         """Close the socket."""
         self.socket.close()
+
+    def _take(self) -> Received:
+        octets, address = self.socket.recvfrom(1 << 16)
+        self.calls.note("recvfrom()", octets=len(octets))
+        return Received(octets, Endpoint(address[0], address[1]))
 
     def _readable(self, seconds: float) -> bool:
         poll = select.poll()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from harness import budget
 from harness.analysis.accounting import Delivered
 from harness.lab.ends import NEAR
+from harness.probe.calls import Calls
 from harness.probe.client import Client
 from harness.probe.datagram import DatagramClient
 from harness.subject.patience import Patience, Watched
@@ -50,7 +51,10 @@ class Attempt:
         self._socket = connection
         self._patience = patience
         self.far = far
+        self.calls = Calls()
+        began = budget.wall_ns()
         self._error = connection.connect_ex(far)
+        self.calls.note("connect()", errno.errorcode.get(self._error, ""), began_ns=began)
         address = connection.getsockname()
         self.near = Endpoint(address[0], address[1])
         self._client: Client | None = None
@@ -80,7 +84,7 @@ class Attempt:
         if error:
             raise OSError(error, f"connect to {self.far}")
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._client = Client(self._socket, self.near, self.far, self._patience)
+        self._client = Client(self._socket, self.near, self.far, self._patience, self.calls)
         return self._client
 
     def close(self) -> None:

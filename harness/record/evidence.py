@@ -14,21 +14,27 @@ from typing import TYPE_CHECKING, Literal
 
 from harness.payload import KiB, MiB
 from harness.record.disk import writing
+from harness.record.talks import read as read_talks
+from harness.record.talks import write as write_talks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from harness.record.talks import Talk
 
 FOLDER = "evidence"  # beneath the run folder
 FINDING = "finding.txt"
 WIRE = "wire.pcapng"
 SEGMENTS = "segments.txt"
 SUBJECT = "subject.txt"
+CALLS = "calls.json"
 
 TEXT_LIMIT = 1 * MiB  # octets of finding.txt and of segments.txt
 OUTPUT_LIMIT = 64 * KiB  # octets of a subject's stdout, and of its stderr
 WIRE_LIMIT = 64 * MiB  # octets of wire.pcapng
 SHOWN_LIMIT = 64 * KiB  # octets of a text that a report shows
+DRAWN_LIMIT = 16 * MiB  # octets of a capture that a report draws; of a longer one it shows the listing
 
 _NAME_LIMIT = 96  # characters: file systems allow 255, some tools 260 for the whole path
 _PACKET_BLOCKS = (2, 3, 6)  # packet (obsolete), simple packet, enhanced packet (draft-ietf-opsawg-pcapng 4)
@@ -47,11 +53,13 @@ class SubjectOutput:
 
 @dataclass(frozen=True)
 class Shown:
-    """The texts of an evidence folder as a report shows them, cut to `SHOWN_LIMIT`; "" for what is not there."""
+    """What a report shows of an evidence folder: texts cut to `SHOWN_LIMIT`, a capture up to `DRAWN_LIMIT`."""
 
     segments: str = ""
     subject: str = ""
-    wire: bool = False  # whether there is a capture to link to
+    message: str = ""
+    wire: bytes = b""
+    talks: tuple[Talk, ...] = ()
 
 
 def folder_name(test: str) -> str:
@@ -74,6 +82,7 @@ def write(
     wire: bytes = b"",
     segments: str = "",
     subject: SubjectOutput | None = None,
+    talks: Sequence[Talk] = (),
 ) -> str:
     """Writes what is given into the test's folder beneath `run`; the folder's path relative to `run`."""
     relative = f"{FOLDER}/{folder_name(test)}"
@@ -90,6 +99,8 @@ def write(
         files[SEGMENTS] = _ended(cut_text(_octets(segments), TEXT_LIMIT))
     if subject:
         files[SUBJECT] = _account(subject)
+    if talks:
+        files[CALLS] = write_talks(talks)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
@@ -97,12 +108,22 @@ def write(
     return relative
 
 
-def read(run: Path, folders: Iterable[str]) -> dict[str, Shown]:
-    """What reports show of the evidence folders given by their paths relative to `run`.
+def read(run: Path, relative: str) -> Shown:
+    """What reports show of the evidence folder given by its path relative to `run`.
 
     A path that leads out of `run`, be it by a symbolic link, shows nothing: a record may come from somebody else.
     """
-    return {relative: _read(run.resolve(), relative) for relative in folders if relative}
+    run = run.resolve()
+    folder = (run / relative).resolve()
+    if not relative or not folder.is_relative_to(run):
+        return Shown()
+    return Shown(
+        segments=_text(run, folder / SEGMENTS),
+        subject=_text(run, folder / SUBJECT),
+        message=_text(run, folder / FINDING),
+        wire=_octets_of(run, folder / WIRE, DRAWN_LIMIT),
+        talks=read_talks(_octets_of(run, folder / CALLS, DRAWN_LIMIT)),
+    )
 
 
 def cut_text(text: bytes, limit: int) -> bytes:
@@ -181,14 +202,12 @@ def _ended(text: bytes) -> bytes:
     return text if text.endswith(b"\n") else text + b"\n"
 
 
-def _read(run: Path, relative: str) -> Shown:
-    folder = (run / relative).resolve()
-    if not folder.is_relative_to(run):
-        return Shown()
-    return Shown(_text(run, folder / SEGMENTS), _text(run, folder / SUBJECT), (folder / WIRE).is_file())
-
-
 def _text(run: Path, path: Path) -> str:
+    return cut_text(_octets_of(run, path), SHOWN_LIMIT).decode("utf-8", "replace")
+
+
+def _octets_of(run: Path, path: Path, limit: int | None = None) -> bytes:
+    """The content of a file of the run; nothing where there is none, or where it is longer than `limit` octets."""
     if not path.is_file() or not path.resolve().is_relative_to(run):
-        return ""
-    return cut_text(path.read_bytes(), SHOWN_LIMIT).decode("utf-8", "replace")
+        return b""
+    return path.read_bytes() if limit is None or path.stat().st_size <= limit else b""

@@ -14,7 +14,7 @@ from harness import __version__
 from harness.record.result import FORMAT, check_format
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from harness.spec.catalogue import Requirement
 
@@ -29,10 +29,11 @@ class RequirementText:
     summary: str = ""
     document: str = ""  # RFC 9293
     url: str = ""  # where to read it
+    mutants: tuple[str, ...] = ()  # that break it: what its tests have been proved by
 
     @classmethod
-    def of(cls, requirement: Requirement) -> RequirementText:
-        """The text of a requirement in the catalogue."""
+    def of(cls, requirement: Requirement, mutants: Iterable[str] = ()) -> RequirementText:
+        """The text of a requirement in the catalogue, with the mutants that break it."""
         return cls(
             level=requirement.strength,
             section=requirement.section,
@@ -40,6 +41,7 @@ class RequirementText:
             summary=requirement.summary,
             document=requirement.document.name,
             url=requirement.url,
+            mutants=tuple(mutants),
         )
 
 
@@ -78,7 +80,10 @@ class RunFacts:
             known[key] = tuple(known.get(key, ()))
         texts = {one.name for one in fields(RequirementText)}
         known["requirements"] = {
-            requirement: RequirementText(**{key: text for key, text in entry.items() if key in texts})
+            requirement: RequirementText(
+                **{key: text for key, text in entry.items() if key in texts and key != "mutants"},
+                mutants=tuple(entry.get("mutants", ())),
+            )
             for requirement, entry in known.get("requirements", {}).items()
         }
         return cls(**known)

@@ -1,12 +1,14 @@
-"""The report as one HTML file: summary, matrix of tests and subjects, each finding with its evidence, environment.
+"""The report as one HTML file: summary, findings, matrix of tests and subjects, requirements, a page for each test.
 
-The page stands alone: style inside, no script that must run, links only to evidence beside it. What a subject said is
-escaped by jinja2, never marked safe. The templates say how it looks, this module what there is to show.
+The file stands alone: style inside, links only to evidence beside it. Without its script everything but the pages of
+the tests can be read; these are packed (see `harness.report.pages`). What a subject said is escaped by jinja2, or where
+a picture is drawn, never marked safe. The templates say how it looks, this module what there is to show.
 """
 
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,21 +18,21 @@ from urllib.parse import quote
 import jinja2
 
 from harness.record.environment import flat
-from harness.record.evidence import FINDING, SEGMENTS, WIRE, Shown
+from harness.record.evidence import FINDING, SEGMENTS, SUBJECT, WIRE, Shown
 from harness.report.model import WORST_FIRST, Run, Told
+from harness.report.pages import PACK, Pictures, packs, pictures
 from harness.report.visible import one_line, visible
 from harness.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from harness.record.facts import RequirementText
     from harness.record.result import Result
 
 OVERVIEW = 30  # findings that the summary lists at once; the others unfold
-IN_FULL = 200  # findings that show their listing and their subject's output; the others link to the files
+IN_FULL = 50  # findings that show their evidence at once; of the others it is on the page of the test
 LINES = 120  # of a listing that are shown, around those that are cited
 
 # A verdict is told by its word and its sign, never by colour alone.
@@ -44,6 +46,7 @@ SIGNS = {
 }
 _ORDER = (*WORST_FIRST, Verdict.PASS, Verdict.NOT_APPLICABLE)
 _TEMPLATE = "index.html.j2"
+_TEST = "test.html.j2"
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Cell:
     family: str
     href: str  # the finding on this page, or the capture; "" for neither
     title: str
+    page: int  # the number of the test's page
 
 
 @dataclass(frozen=True)
@@ -89,8 +93,31 @@ class Group:
         return not self.counts.keys() & set(WORST_FIRST)
 
 
-def render(run: Run, shown: Mapping[str, Shown], templates: Path) -> str:
-    """The page; `shown` is what `record.evidence.read` finds for `wanted(run)`, `templates` a folder."""
+@dataclass(frozen=True)
+class Entry:
+    """One requirement, with the tests that covered it: name, verdict, link, and the number of the page."""
+
+    id: str
+    text: RequirementText
+    tests: tuple[tuple[str, Verdict, str, int], ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """The requirements of one document that tests of this run covered."""
+
+    document: str
+    entries: tuple[Entry, ...]
+    counts: Counter[Verdict]  # requirements, each with its worst verdict
+
+    @property
+    def calm(self) -> bool:
+        """Whether there is nothing in it that a reader must see."""
+        return not self.counts.keys() & set(WORST_FIRST)
+
+
+def render(run: Run, look: Callable[[str], Shown], templates: Path) -> str:
+    """The file; `look` gives what there is to show of an evidence folder, `templates` is the folder of the design."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),
         autoescape=True,
@@ -100,13 +127,18 @@ def render(run: Run, shown: Mapping[str, Shown], templates: Path) -> str:
         auto_reload=False,
     )
     environment.filters |= {"visible": visible, "one_line": one_line, "slug": _slug, "when": _when, "shell": shlex.join}
-    page = environment.get_template(_TEMPLATE)
-    return page.render(page=_Page(run, shown), run=run, verdicts=_ORDER, signs=SIGNS, overview_limit=OVERVIEW)
-
-
-def wanted(run: Run) -> tuple[str, ...]:
-    """The evidence folders of which the page shows something: one for each finding told in full."""
-    return tuple(dict.fromkeys(told.first.evidence for told in run.told[:IN_FULL] if told.first.evidence))
+    page = _Page(run, look)
+    test = environment.get_template(_TEST).module.test  # type: ignore[attr-defined] # a macro of the template
+    index = environment.get_template(_TEMPLATE)
+    return index.render(
+        page=page,
+        run=run,
+        verdicts=_ORDER,
+        signs=SIGNS,
+        overview_limit=OVERVIEW,
+        pages_per_pack=PACK,
+        packs=packs(str(test(page, run, row, shown, pictures(shown))) for row, shown in page.tests()),
+    )
 
 
 def listing(segments: str, limit: int = LINES) -> tuple[Line, ...]:
@@ -132,9 +164,47 @@ def listing(segments: str, limit: int = LINES) -> tuple[Line, ...]:
 class _Page:
     """What the template asks for, beyond the run itself."""
 
-    def __init__(self, run: Run, shown: Mapping[str, Shown]) -> None:
+    def __init__(self, run: Run, look: Callable[[str], Shown]) -> None:
         self.run = run
-        self._shown = shown
+        self._look = look
+        self._numbers = {row.test: number for number, row in enumerate(run.rows)}
+
+    def tests(self) -> Iterator[tuple[Result, Shown]]:
+        """Each row with what its evidence shows, in the order of the pages' numbers."""
+        for row in self.run.rows:
+            yield row, self._look(row.evidence) if row.evidence else Shown()
+
+    def number(self, row: Result) -> int:
+        """The number of the test's page."""
+        return self._numbers[row.test]
+
+    @cached_property
+    def documents(self) -> tuple[Document, ...]:
+        """The ledger: document → requirement → tests, those with something to see first."""
+        tests: dict[str, dict[str, list[Result]]] = {}
+        for row in self.run.rows:
+            for requirement in row.covers:
+                tests.setdefault(requirement, {}).setdefault(row.test.partition("[")[0], []).append(row)
+        entries: dict[str, list[Entry]] = {}
+        for requirement, by_test in tests.items():
+            text = self.run.text(requirement)
+            told = tuple(self._entry_test(name, requirement, rows) for name, rows in by_test.items())
+            name = text.document or requirement.partition(":")[0]
+            entries.setdefault(name, []).append(Entry(requirement, text, told))
+        documents = [
+            Document(name, tuple(own), Counter(_worst_of(self.run.by_requirement[entry.id]) for entry in own))
+            for name, own in entries.items()
+        ]
+        return tuple(sorted(documents, key=lambda document: document.calm))
+
+    def _entry_test(self, name: str, requirement: str, rows: list[Result]) -> tuple[str, Verdict, str, int]:
+        # A row that missed another of its requirements says nothing of this one.
+        clear = [
+            row for row in rows if requirement in {f.requirement for f in row.findings} or not row.findings
+        ] or rows
+        worst_row = min(clear, key=lambda row: _ORDER.index(row.verdict))
+        cell = self._cell(worst_row)
+        return name.partition("::")[2] or name, worst_row.verdict, cell.href, cell.page
 
     @cached_property
     def anchors(self) -> dict[str, str]:
@@ -160,8 +230,16 @@ class _Page:
         return flat(self.run.facts.environment)
 
     def in_full(self, number: int) -> bool:
-        """Whether the finding of that number, from 1, shows its listing."""
+        """Whether the finding of that number, from 1, shows its evidence."""
         return number <= IN_FULL
+
+    def drawn(self, told: Told) -> Pictures:
+        """What the first row's capture shows: one flow, the page of the test has more."""
+        return pictures(self.shown(told), drawn=1)
+
+    def listing(self, segments: str) -> tuple[Line, ...]:
+        """The lines of a segment listing that are shown."""
+        return listing(segments)
 
     def place_in_document(self, text: RequirementText) -> str:
         """`RFC 9293, section 3.6.1`; a section that is no number stands as it is."""
@@ -170,7 +248,7 @@ class _Page:
 
     def shown(self, told: Told) -> Shown:
         """What the evidence folder of the first row holds."""
-        return self._shown.get(told.first.evidence, Shown())
+        return self._look(told.first.evidence) if told.first.evidence else Shown()
 
     def lines(self, told: Told) -> tuple[Line, ...]:
         """The wire listing of the first row."""
@@ -180,6 +258,16 @@ class _Page:
         """What may be opened of the row's evidence: name and link. A row that has a certificate has a capture."""
         names = (("capture", WIRE), ("segments", SEGMENTS)) if row.certificate is not None else (("message", FINDING),)
         return tuple((name, _href(row.evidence, file)) for name, file in names if row.evidence)
+
+    def kept(self, row: Result, shown: Shown) -> tuple[tuple[str, str], ...]:
+        """What there is of the row's evidence: name and link."""
+        names = (
+            ("capture", WIRE, bool(shown.wire)),
+            ("segments", SEGMENTS, bool(shown.segments)),
+            ("message", FINDING, bool(shown.message)),
+            ("subject's output", SUBJECT, bool(shown.subject)),
+        )
+        return tuple((name, _href(row.evidence, file)) for name, file, there in names if row.evidence and there)
 
     @cached_property
     def not_applicable(self) -> dict[str, list[str]]:
@@ -210,12 +298,16 @@ class _Page:
     def _cell(self, row: Result) -> Cell:
         anchor = self.anchors.get(row.test)
         href = f"#{anchor}" if anchor else next((href for _, href in self.files(row)), "")
-        return Cell(row.verdict, row.family, href, row.reason)
+        return Cell(row.verdict, row.family, href, row.reason, self.number(row))
 
 
 def _href(evidence: str, name: str) -> str:
     """A link to a file of the evidence; the leading `./` keeps what looks like a scheme from being one."""
     return f"./{quote(evidence.encode('utf-8', 'replace').strip(b'/'))}/{name}" if evidence else ""
+
+
+def _worst_of(counts: Counter[Verdict]) -> Verdict:
+    return min(counts, key=_ORDER.index)
 
 
 def _slug(text: str) -> str:

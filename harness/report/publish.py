@@ -6,6 +6,7 @@ machine made are rendered as any other.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,8 +35,8 @@ class Published:
 def publish(folder: Path, templates: Path) -> Published:
     """Renders the run in `folder` with the design in `templates`; raises `RecordError` where the disk refuses."""
     run = Run.of(load(folder))
-    shown = evidence.read(folder, html.wanted(run))
+    look = functools.lru_cache(maxsize=64)(functools.partial(evidence.read, folder))
     index, xml = folder / INDEX, folder / JUNIT
-    write_whole(index, html.render(run, shown, templates).encode())
+    write_whole(index, html.render(run, look, templates).encode())
     write_whole(xml, junit.render(run).encode())
     return Published(run, index, xml)

@@ -174,6 +174,10 @@ class Subject:
         """What has become of it and what it printed, as `harness.lab.children.Child.report` says."""
         return self.wait_end(0.0) or self._lab.ask("child", pid=self.pid).values
 
+    def calls(self) -> str:
+        """Its socket calls, as `harness.lab.witness` notes them; of a program that is not ours nothing is known."""
+        return str(self._lab.ask("calls", pid=self.pid).values["text"])
+
     def wait_end(self, seconds: float = budget.RESPONSE) -> dict[str, Any] | None:
         """Wait up to `seconds` for it to end; what has become of it, None if it still runs."""
         deadline = Deadline(seconds)

@@ -75,6 +75,11 @@ def line(step: Step, note: str | None = None, widths: Sequence[int] = WIDTHS) ->
     return f"{head}  {told}{'   = ' + note if note else ''}".rstrip()
 
 
+def words(step: Step) -> str:
+    """One step in the words of the listing, without columns, time and number."""
+    return "  ".join(filter(None, _cells(step)))
+
+
 def _widths(steps: Sequence[Step]) -> list[int]:
     """How wide each column is, so that all lines of one listing stand in line."""
     rows = [_cells(step) for step in steps if isinstance(step.packet, Segment)]

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.probe.calls import Call
 from harness.record import evidence
 from harness.record.evidence import Shown, SubjectOutput, cut_capture, cut_text, folder_name, read, write
+from harness.record.talks import Talk
+from harness.wire.segment import Endpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -136,16 +139,29 @@ def test_a_capture_that_was_cut_is_told(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_what_was_written_is_shown(tmp_path: Path) -> None:
-    """A report sees the listing, the subject's words, and whether there is a capture."""
-    one = write(tmp_path, "g::b", wire=b"x", segments="#1", subject=SubjectOutput("c", "exit 0", b"\xff"))
+    """A report sees the listing, the message, the subject's words, the capture and the calls."""
+    talk = Talk("tcp", Endpoint("10.9.0.1", 4), Endpoint("10.9.0.2", 7), (Call(1, "send()", octets=5),))
+    said = SubjectOutput("c", "exit 0", b"\xff")
 
-    shown = read(tmp_path, [one, "evidence/gone", ""])
+    one = write(tmp_path, "g::b", finding="why", wire=b"x", segments="#1", subject=said, talks=[talk])
 
-    assert shown[one] == Shown(
-        "#1\n", "command: c\nended: exit 0\n\nstdout, 1 octets:\n\ufffd\n\nstderr: -\n", wire=True
+    assert read(tmp_path, one) == Shown(
+        segments="#1\n",
+        subject="command: c\nended: exit 0\n\nstdout, 1 octets:\n\ufffd\n\nstderr: -\n",
+        message="why\n",
+        wire=b"x",
+        talks=(talk,),
     )
-    assert shown["evidence/gone"] == Shown()
-    assert set(shown) == {one, "evidence/gone"}
+    assert read(tmp_path, "evidence/gone") == read(tmp_path, "") == Shown()
+
+
+def test_a_capture_too_large_to_draw_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report of a thousand floods fits into memory."""
+    monkeypatch.setattr(evidence, "DRAWN_LIMIT", 10)
+
+    one = write(tmp_path, "g::b", wire=bytes(11), segments="#1")
+
+    assert read(tmp_path, one) == Shown(segments="#1\n")
 
 
 def test_nothing_outside_the_run_is_shown(tmp_path: Path) -> None:
@@ -158,6 +174,5 @@ def test_nothing_outside_the_run_is_shown(tmp_path: Path) -> None:
     (run / "evidence" / "a").symlink_to(tmp_path / "secret")
     (run / "evidence" / "b" / "segments.txt").symlink_to(tmp_path / "secret" / "segments.txt")
 
-    shown = read(run, ["../secret", str(tmp_path / "secret"), "evidence/a", "evidence/b"])
-
-    assert set(shown.values()) == {Shown()}
+    for folder in ("../secret", str(tmp_path / "secret"), "evidence/a", "evidence/b"):
+        assert read(run, folder) == Shown()

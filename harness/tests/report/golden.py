@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,12 @@ TEMPLATES = Path(__file__).parents[3] / "reports" / "templates"
 
 def page(run: Run) -> str:
     """The HTML report with the same listing and output for each finding."""
-    shown = dict.fromkeys(html.wanted(run), Shown(samples.SEGMENTS, samples.SUBJECT, wire=True))
-    return html.render(run, shown, TEMPLATES)
+    return html.render(run, lambda _: Shown(samples.SEGMENTS, samples.SUBJECT), TEMPLATES)
+
+
+def reviewed(run: Run) -> str:
+    """The page without its packs: which octets a compressor makes is not ours to say."""
+    return re.sub(r'(class="pack">)[^<]*', r"\1", page(run))
 
 
 RENDERINGS: dict[str, Callable[[], str]] = {
@@ -37,9 +42,9 @@ RENDERINGS: dict[str, Callable[[], str]] = {
     "mixed.xml": lambda: junit.render(samples.mixed()),
     "mixed_strict.xml": lambda: junit.render(samples.mixed(), strict=True),
     "hostile.xml": lambda: junit.render(samples.hostile()),
-    "mixed.html": lambda: page(samples.mixed()),
-    "hostile.html": lambda: page(samples.hostile()),
-    "killed.html": lambda: page(samples.killed()),
+    "mixed.html": lambda: reviewed(samples.mixed()),
+    "hostile.html": lambda: reviewed(samples.hostile()),
+    "killed.html": lambda: reviewed(samples.killed()),
 }
 
 
