@@ -63,7 +63,9 @@ def pictures(shown: Shown, drawn: int = DRAWN) -> Pictures:
         return Pictures(unreadable=str(bad))
     packets = decode(capture.frames)
     sorted_packets = by_ends(packets)
-    talks = shown.talks or tuple(_talks(sorted_packets))
+    known = {_key(talk) for talk in shown.talks}
+    strangers = (talk for talk in _talks(sorted_packets) if _key(talk) not in known)
+    talks = (*shown.talks, *strangers)
     cited = {key_of(packet) for packet in packets if packet.number in capture.comments}
     talks = tuple(talk for talk in talks if _key(talk) in sorted_packets or talk.calls)
     first = sorted(talks, key=lambda talk: _key(talk) not in cited)[:drawn]  # stable: else in their order
