@@ -293,7 +293,9 @@ class Subject:
         self._answers[:] = rest
         answer = json.loads(line)
         if "errno" in answer:
-            raise OSError(getattr(errno, answer["errno"]), answer["text"])
+            error = OSError(getattr(errno, answer["errno"]), answer["text"])
+            error.__dict__["raised_by"] = "the call"  # for `harness.subject.runtime.answered`
+            raise error
         return answer["ok"]
 
 

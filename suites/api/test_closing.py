@@ -201,7 +201,7 @@ def test_a_closed_socket_can_do_nothing(runtime: Runtime) -> None:
             other.close()
 
 
-@covers("linux:name/peer-name-after-full-close", "posix:name/unconnected-getpeername-enotconn")
+@covers("posix:name/unconnected-getpeername-enotconn", "linux:name/peer-name-after-full-close")
 def test_only_a_connection_has_a_peer(runtime: Runtime, probe: Probe, wire: Wire) -> None:
     """getpeername() is ENOTCONN before a connection, in LISTEN, in SYN-SENT, and after both ends have closed."""
     attempt = runtime.tcp()
@@ -234,6 +234,7 @@ def test_descriptors_come_and_go(runtime: Runtime, probe: Probe) -> None:
     connection, client = runtime.connected(probe)
     number = connection.detach()
     assert connection.fileno() == -1
+    runtime.os.fstat(number)
 
     with requires("python:ctor/fileno-adopts-descriptor"):
         adopted = runtime.socket(fileno=number)

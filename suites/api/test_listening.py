@@ -39,7 +39,10 @@ def test_only_a_listener_is_connected_to(runtime: Runtime, probe: Probe) -> None
 
 @covers("posix:listen/backlog-is-a-hint", "linux:listen/repeated-listen-changes-backlog")
 def test_a_larger_backlog_admits_more_and_can_be_given_again(runtime: Runtime, probe: Probe, wire: Wire) -> None:
-    """listen(1) admits two; listen(4) on the same socket keeps those and lets three more in."""
+    """listen(4) admits five, listen(1) two; listen(4) on that socket keeps these and lets three more in."""
+    roomy = runtime.at(runtime.listener(4))
+    for _ in range(5):
+        probe.connect(roomy)
     listener = runtime.listener(1)
     place = runtime.at(listener)
     first = [probe.connect(place) for _ in range(2)]

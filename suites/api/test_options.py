@@ -283,7 +283,9 @@ def test_the_last_of_several_datagram_sockets_on_a_port_receives(runtime: Runtim
 def test_options_of_the_way_and_of_peeking(runtime: Runtime, probe: Probe, wire: Wire) -> None:
     """SO_DONTROUTE reaches neighbours alone; a socket bound to lo hears nothing of the link; SO_PEEK_OFF goes on."""
     ours = runtime.udp()
+    assert ours.getsockopt(SOL, socket.SO_DONTROUTE) == 0
     ours.setsockopt(SOL, socket.SO_DONTROUTE, 1)
+    assert ours.getsockopt(SOL, socket.SO_DONTROUTE) == 1
     client = probe.datagrams(runtime.at(ours))
     ours.sendto(b"to a neighbour", client.near)
     client.expect(b"to a neighbour")
