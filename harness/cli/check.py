@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
-from pathlib import Path
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from harness import bundle
+from harness.cli import outputs
+from harness.plugin.ledger import ledger_key
 from harness.plugin.options import PCAP, profile_words
+from harness.record.disk import RecordError
+from harness.report.model import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 _EXAMPLES = """\
 examples:
@@ -49,9 +53,11 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         dest="workers",
         help="tests at a time (default: two for each core; one where a running server is judged)",
     )
+    parser.add_argument(
+        "--shard", metavar="K/N", help="only the K-th of N parts of the tests; `sockspec merge` joins them"
+    )
     parser.add_argument("--strict", action="store_true", help="a missed SHOULD fails the run")
-    parser.add_argument("--json", metavar="FILE", help="write the rows of results.jsonl there too")
-    parser.add_argument("--junit", metavar="FILE", help="write the JUnit XML there too")
+    outputs.offer(parser)
     parser.add_argument("--report", metavar="DIR", help="where the report goes (default: a new folder in reports/runs)")
     parser.add_argument("--pcap", choices=PCAP, default="all", help="which captures are kept (default: %(default)s)")
     parser.set_defaults(run=run)
@@ -59,9 +65,16 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def run(chosen: argparse.Namespace) -> int:
     """Run the suites under pytest and return its exit code."""
-    copies = {"results.jsonl": chosen.json, "junit.xml": chosen.junit}
-    keeper = Keeper({name: Path(target) for name, target in copies.items() if target})
-    return int(pytest.main(pytest_arguments(chosen), plugins=[keeper]))
+    finder = Finder()
+    code = int(pytest.main(pytest_arguments(chosen), plugins=[finder]))
+    if finder.folder is None:
+        return code
+    try:
+        outputs.write(chosen, finder.folder, os.environ)
+    except RecordError as refused:
+        sys.stderr.write(f"sockspec: {refused}\n")
+        return code or Exit.BROKEN
+    return code
 
 
 def pytest_arguments(chosen: argparse.Namespace) -> list[str]:
@@ -88,6 +101,8 @@ def pytest_arguments(chosen: argparse.Namespace) -> list[str]:
         "--report": chosen.report,
     }
     words += [f"{name}={value}" for name, value in given.items() if value is not None]
+    if chosen.shard is not None:
+        words.append(f"--shard={chosen.shard}")
     if chosen.expression is not None:
         words += ["-k", chosen.expression]
     if chosen.strict:
@@ -101,19 +116,14 @@ def workers(wanted: str | None, *, alone: bool) -> Sequence[str]:
     return ["-n", number, "--dist", "worksteal"] if number != "0" else []
 
 
-class Keeper:
-    """Copies parts of the record to where the user wants them, when the run is over."""
+class Finder:
+    """Remembers where the record of a run is."""
 
-    def __init__(self, copies: dict[str, Path]) -> None:
-        self._copies = copies
+    def __init__(self) -> None:
+        self.folder: Path | None = None
 
-    @pytest.hookimpl(trylast=True)
+    @pytest.hookimpl(tryfirst=True)
     def pytest_unconfigure(self, config: pytest.Config) -> None:
-        """The record is whole now."""
-        from harness.plugin.verdicts import folder_key
-
-        folder = config.stash.get(folder_key, None)
-        for name, target in self._copies.items():
-            if folder is not None and (folder / name).exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(folder / name, target)
+        """The record is whole now, if there is one."""
+        ledger = config.stash.get(ledger_key, None)
+        self.folder = ledger.folder if ledger is not None and ledger.used else None

@@ -7,7 +7,10 @@ import sys
 from typing import NoReturn
 
 from harness import __version__
-from harness.cli import check, doctor, explain, listing, proof
+from harness.cli import check, doctor, explain, gate, listing, proof, report
+from harness.gate.baseline import BaselineError
+from harness.gate.shards import NotTogether
+from harness.record.disk import RecordError
 from harness.report.model import Exit
 
 _EXAMPLES = """\
@@ -39,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"sockspec {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
-    for module in (check, listing, explain, doctor, proof):
+    for module in (check, listing, explain, doctor, proof, report, gate):
         module.offer(commands)
     chosen = parser.parse_args(arguments)
     if chosen.command is None:
@@ -47,6 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
         return Exit.USAGE
     try:
         return int(chosen.run(chosen))
+    except (RecordError, BaselineError, NotTogether) as refused:
+        sys.stderr.write(f"sockspec: {refused}\n")
+        return Exit.USAGE
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         sys.stderr.close()
         return Exit.HOLDS

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness import bundle
-from harness.cli.check import pytest_arguments
+from harness.cli.check import Finder, pytest_arguments
 from harness.plugin.options import PCAP
-from harness.plugin.verdicts import folder_key
 from harness.proof import mutants, page
 from harness.proof.kills import Kills, kill_matrix
 from harness.proof.requirements import requirement_matrix
@@ -50,12 +49,12 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("-n", metavar="N", dest="workers", help="tests at a time (default: four for each core)")
     parser.add_argument("--report", metavar="DIR", help="where the record goes (default: a new folder in reports/runs)")
     parser.add_argument("--pcap", choices=PCAP, default="never", help="which captures are kept (default: %(default)s)")
-    parser.set_defaults(run=run, address=None, serve=None, strict=False)
+    parser.set_defaults(run=run, address=None, serve=None, strict=False, shard=None)
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Judge all, tell what is not as it must be, and return 1 if anything is not."""
-    finder = _Finder()
+    finder = Finder()
     if chosen.folder is not None:
         finder.folder = Path(chosen.folder)
     else:
@@ -93,15 +92,3 @@ def _exit(kills: Kills) -> int:
     if kills.holes or kills.alarms:
         return Exit.MISSED
     return Exit.OPEN if kills.lost else Exit.HOLDS
-
-
-class _Finder:
-    """Remembers where the record of a run is."""
-
-    def __init__(self) -> None:
-        self.folder: Path | None = None
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_unconfigure(self, config: pytest.Config) -> None:
-        """The record is whole now."""
-        self.folder = config.stash.get(folder_key, None)

@@ -2,7 +2,7 @@
 
 `options` what a run is told · `selection` which tests judge whom · `fixtures` what a test gets · `verdicts` what it
 answers, in the worker · `ledger` the record of the run, in the controller · `preflight` the subject's first start ·
-`sparing` what a mutant need not be asked.
+`sparing` what a mutant need not be asked · `sharding` the part of the tests that this machine judges.
 """
 
 pytest_plugins = [
@@ -12,5 +12,6 @@ pytest_plugins = [
     "harness.plugin.fixtures",
     "harness.plugin.verdicts",
     "harness.plugin.sparing",
+    "harness.plugin.sharding",
     "harness.plugin.ledger",
 ]

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +17,7 @@ import pytest
 
 from harness import budget, bundle
 from harness.plugin import naming, progress
-from harness.plugin.options import settings_of
+from harness.plugin.options import selection, settings_of
 from harness.plugin.selection import is_judged, selected_nothing
 from harness.plugin.verdicts import folder_key
 from harness.proof import mutants
@@ -27,7 +25,7 @@ from harness.record import environment
 from harness.record.disk import RecordError
 from harness.record.facts import RequirementText, RunFacts
 from harness.record.result import Result
-from harness.record.store import Store
+from harness.record.store import Store, new_folder
 from harness.record.store import load as load_record
 from harness.report import terminal
 from harness.report.model import Exit, Run
@@ -54,7 +52,6 @@ class Ledger:
         self._config = config
         self._store: Store | None = None
         self._started = budget.wall_clock()
-        self._planned: tuple[str, ...] = ()
         self._open: dict[str, Result] = {}
         self.progress = progress.Progress(sys.stderr, config.option.sockspec_quiet)
         self.published: Published | None = None
@@ -62,16 +59,16 @@ class Ledger:
     @property
     def used(self) -> bool:
         """Whether any test of a suite was planned."""
-        return bool(self._planned)
+        return self._store is not None
 
     def plan(self, nodeids: Sequence[str]) -> None:
         """Take down what will be judged; every worker says the same, the first counts."""
         judged = tuple(naming.stable_id(nodeid) for nodeid in nodeids if is_judged(nodeid))
-        if self._planned or not judged:
-            return
-        self._planned = judged
-        self._store = Store(self.folder)
         settings = settings_of(self._config)
+        # A shard without a test is recorded too: a merge would miss it otherwise.
+        if self._store is not None or not (judged or settings.shard):
+            return
+        self._store = Store(self.folder)
         self._store.begin(
             RunFacts(
                 subjects=(settings.subject_name,)
@@ -82,6 +79,9 @@ class Ledger:
                 environment=environment.facts(),
                 started=self._started,
                 planned=judged,
+                suite=environment.digest(bundle.root() / "suites"),
+                selection=selection(self._config),
+                shard=str(settings.shard or ""),
                 requirements=_texts(),
             )
         )
@@ -166,8 +166,7 @@ def pytest_configure(config: pytest.Config) -> None:
             config.stash[folder_key] = Path(folder)
         return
     settings = settings_of(config)
-    started = datetime.fromtimestamp(budget.wall_clock())
-    folder = settings.report or Path("reports", "runs", f"{started:%Y%m%d-%H%M%S}-{os.getpid()}")
+    folder = settings.report or new_folder(budget.wall_clock(), os.getpid())
     config.stash[folder_key] = folder.absolute()
     ledger = config.stash[ledger_key] = Ledger(config, folder.absolute())
     config.pluginmanager.register(_Reports(ledger), "sockspec-reports")
@@ -194,7 +193,7 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Without pytest-xdist the plan is what was collected here."""
     config = session.config
-    if not is_worker(config) and not config.option.collectonly and session.items:
+    if not is_worker(config) and not config.option.collectonly:
         with _one_line():
             config.stash[ledger_key].plan([item.nodeid for item in session.items])
 
@@ -247,13 +246,11 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     ledger = config.stash.get(ledger_key, None)
     if ledger is None or ledger.published is None or (config.option.mutants and config.option.sockspec_quiet):
         return  # of mutants, `sockspec proof` tells the kill matrix
-    tty = sys.stdout.isatty()
-    colour = tty and "NO_COLOR" not in os.environ
-    width = shutil.get_terminal_size((100, 24)).columns if tty else 100
+    colour, width = terminal.look(sys.stdout, os.environ)
     index = ledger.published.index
     with contextlib.suppress(ValueError):
         index = index.relative_to(Path.cwd())
-    text = terminal.render(ledger.published.run, colour=colour, width=min(width, 120), report=str(index))
+    text = terminal.render(ledger.published.run, colour=colour, width=width, report=str(index))
     terminalreporter.ensure_newline()
     terminalreporter.write(text)
 

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness import bundle
+from harness.gate import shards
 from harness.subject import external, inventory, protocol
 from harness.subject.profile import PROFILES
 
 if TYPE_CHECKING:
+    from harness.gate.shards import Shard
     from harness.subject.inventory import Program
 
 PCAP = ("never", "failed", "all")
@@ -30,6 +33,7 @@ class Settings:
     report: Path | None = None  # None: a new folder in reports/runs
     pcap: str = "all"
     absent: dict[str, str] = field(default_factory=dict)  # family → why the subject does not offer it
+    shard: Shard | None = None  # the part of the tests that this run judges; None for all
     families: tuple[str, ...] = FAMILIES  # on which every test is run
     wrong_runtimes: tuple[Program, ...] = ()  # that make the calls of tests of the kernel, beside the right one
 
@@ -61,6 +65,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="judge the mutants beside the reference servers, as `sockspec proof` does",
     )
     group.addoption("--strict-should", action="store_true", help="a missed SHOULD fails the run")
+    group.addoption("--shard", metavar="K/N", help="only the tests of this shard: 2/5 is the second of five parts")
     group.addoption("--report", metavar="DIR", help="where the record goes (default: a new folder in reports/runs)")
     group.addoption(
         "--pcap", choices=PCAP, default="all", help="for which tests the capture is kept (default: %(default)s)"
@@ -86,6 +91,7 @@ def read(config: pytest.Config) -> Settings:
         "strict": option.strict_should,
         "report": Path(option.report) if option.report else None,
         "pcap": option.pcap,
+        "shard": _shard(option.shard),
         "families": (option.family,) if option.family else FAMILIES,
         "absent": config.stash.get(absent_key, {}) or getattr(config, "workerinput", {}).get("sockspec_absent", {}),
     }
@@ -101,6 +107,22 @@ def read(config: pytest.Config) -> Settings:
         raise pytest.UsageError(f"no server of ours speaks {profile}; give yours: --serve 'CMD {{host}} {{port}}'")
     wrong = tuple(inventory.wrong_runtimes().values()) if option.mutants and not profile else ()
     return Settings(programs=programs, wrong_runtimes=wrong, **common)
+
+
+def _shard(text: str | None) -> Shard | None:
+    try:
+        return shards.parse(text) if text is not None else None
+    except ValueError as error:
+        raise pytest.UsageError(f"--shard {error}") from None
+
+
+def selection(config: pytest.Config) -> dict[str, str]:
+    """The options that chose among the tests, for the record; the shard is told apart."""
+    option = config.option
+    chosen = {"-k": option.keyword, "-m": option.markexpr, "--profile": option.profile, "--family": option.family}
+    suites = bundle.root() / "suites"
+    paths = [word for word in config.args if Path(word) not in {suites, Path("suites"), Path("harness/tests")}]
+    return {name: value for name, value in (*chosen.items(), ("tests", " ".join(paths))) if value}
 
 
 def profile_words(between: str = ", ") -> str:

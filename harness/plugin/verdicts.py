@@ -94,6 +94,7 @@ def _row(item: pytest.Item, call: pytest.CallInfo[None]) -> Result:
             command="proof" if is_mutant(program) else "check",
         ),
         worker=getattr(item.config, "workerinput", {}).get("workerid", ""),
+        line=(item.location[1] or 0) + 1,
     )
 
 

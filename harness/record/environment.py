@@ -5,6 +5,7 @@ Only what may explain another answer to the same test: no host name, no user nam
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -68,6 +69,15 @@ def facts(proc_sys: Path = Path("/proc/sys")) -> dict[str, Any]:
         "root": os.geteuid() == 0,
         "sysctls": _sysctls(SYSCTLS, proc_sys),
     }
+
+
+def digest(folder: Path) -> str:
+    """What the Python files beneath a folder come to: two folders with the same digest hold the same tests."""
+    whole = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py"), key=lambda path: path.relative_to(folder).as_posix()):
+        for part in (path.relative_to(folder).as_posix().encode(), path.read_bytes()):
+            whole.update(hashlib.sha256(part).digest())
+    return whole.hexdigest()[:16]
 
 
 def flat(environment: Mapping[str, Any]) -> dict[str, str]:

@@ -59,6 +59,9 @@ class RunFacts:
     planned: tuple[str, ...] = ()  # test ids, in the order of collection
     exit_code: int | None = None
     harness_version: str = __version__
+    suite: str = ""  # the digest of the suites' source, by which two runs know whether they asked the same
+    selection: Mapping[str, str] = field(default_factory=dict)  # the options that chose among the tests: -k, --profile
+    shard: str = ""  # "2/5" where the run was given the second of five parts of its tests
     requirements: Mapping[str, RequirementText] = field(default_factory=dict)  # of the ids that tests cover
 
     @property

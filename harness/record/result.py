@@ -52,6 +52,7 @@ class Result:
     again: str = ""  # the command that shows it again
     certificate: Mapping[str, Any] | None = None  # holds, frames, drops, text
     worker: str = ""
+    line: int = 0  # of the test, from 1, in the file that `nodeid` names; 0 where it is not known
 
     def __str__(self) -> str:
         return f"{self.test}: {self.verdict}"

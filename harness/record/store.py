@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from harness.record.disk import Lines, RecordError, write_whole, writing
@@ -16,7 +18,6 @@ from harness.record.facts import RunFacts
 from harness.record.result import Result, UnknownFormat
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from types import TracebackType
 
 RESULTS = "results.jsonl"
@@ -31,6 +32,11 @@ class RunRecord:
     facts: RunFacts
     results: tuple[Result, ...]  # in the order in which they were reported
     notes: tuple[str, ...] = ()  # what could not be read, one line each
+
+
+def new_folder(now: float, process: int) -> Path:
+    """Where a run goes that was not told where: by its start, in seconds since the epoch, and by who writes it."""
+    return Path("reports", "runs", f"{datetime.fromtimestamp(now):%Y%m%d-%H%M%S}-{process}")
 
 
 class Store:

@@ -7,9 +7,10 @@ means.
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from harness.report.model import WORST_FIRST, Exit
 from harness.report.visible import one_line
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from harness.report.model import Run, Told
 
+_WIDTH = 100  # characters of a line where nobody says how many fit
+_WIDEST = 120  # characters beyond which lines are hard to read
 LIMIT = 20  # findings that are told in full
 _ROOM = 24  # lines that the table may take before calm groups share one
 _NAMED = 5  # lost tests that are named
@@ -35,6 +38,17 @@ _STYLE = {
 }
 _FAINT = "2"
 _STRONG = "1"
+
+
+def look(out: TextIO, environment: Mapping[str, str]) -> tuple[bool, int]:
+    """Whether what is written there may have colour, and how wide its lines may be, in characters.
+
+    Colour is for a terminal that can show it, and for people who have not asked for none (no-color.org).
+    """
+    if not out.isatty():
+        return False, _WIDTH
+    colour = not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+    return colour, min(shutil.get_terminal_size((_WIDTH, 24)).columns, _WIDEST)
 
 
 def render(run: Run, *, colour: bool = False, width: int = 80, limit: int = LIMIT, report: str = "") -> str:

@@ -27,7 +27,7 @@ ROWS = (
     ("cli",),
     ("plugin",),
     ("suite",),
-    ("proof",),
+    ("proof", "gate"),
     ("report",),
     ("record",),
     ("probe",),
@@ -43,7 +43,7 @@ ROWS = (
 ROW = {part: row for row, parts in enumerate(ROWS) for part in parts}
 
 # Functions of octets and times: what these could reach the world with is not theirs.
-PURE = {"wire", "analysis", "spec", "proof", "verdict", "payload"}
+PURE = {"wire", "analysis", "spec", "proof", "gate", "verdict", "payload"}
 WORLD = {"asyncio", "multiprocessing", "select", "signal", "socket", "subprocess", "threading"}
 
 # Who alone may import it.
@@ -52,6 +52,7 @@ RESERVED = {
     "scapy": ("harness/capture/scapy_socket.py", "harness/probe/craft.py"),
     "pyroute2": ("harness/lab/",),
     "jinja2": ("harness/report/",),
+    "tomlkit": ("harness/gate/",),
     "pytest": ("harness/plugin/", "harness/cli/"),
     "_pytest": ("harness/plugin/",),
     "xdist": ("harness/plugin/",),

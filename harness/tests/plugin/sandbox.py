@@ -113,6 +113,6 @@ def environment() -> dict[str, str]:
 
     The last two halve the time that a run takes to start.
     """
-    strange = ("PYTEST_", "COV_", "PYTHONDONTWRITEBYTECODE")
+    strange = ("PYTEST_", "COV_", "GITHUB_", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(strange)}
     return kept | {"PYTEST_ADDOPTS": "-p no:hypothesispytest"}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.record.evidence import Shown
-from harness.report import html, junit, terminal
+from harness.report import html, junit, markdown, tap, terminal, workflow
 from harness.tests.report import samples
 
 if TYPE_CHECKING:
@@ -42,6 +42,13 @@ RENDERINGS: dict[str, Callable[[], str]] = {
     "mixed.xml": lambda: junit.render(samples.mixed()),
     "mixed_strict.xml": lambda: junit.render(samples.mixed(), strict=True),
     "hostile.xml": lambda: junit.render(samples.hostile()),
+    "mixed.tap": lambda: tap.render(samples.mixed()),
+    "hostile.tap": lambda: tap.render(samples.hostile()),
+    "killed.tap": lambda: tap.render(samples.killed()),
+    "mixed.md": lambda: markdown.render(samples.mixed()),
+    "hostile.md": lambda: markdown.render(samples.hostile()),
+    "mixed.commands": lambda: workflow.render(samples.mixed()),
+    "hostile.commands": lambda: workflow.render(samples.hostile()),
     "mixed.html": lambda: reviewed(samples.mixed()),
     "hostile.html": lambda: reviewed(samples.hostile()),
     "killed.html": lambda: reviewed(samples.killed()),
