@@ -215,20 +215,6 @@ def check_clients_get_their_own_octets(subject: Subject, probe: Probe) -> None:
     two.expect(two_says)
 
 
-@covers("rfc862:tcp/octets-unchanged", "rfc862:tcp/adds-nothing")
-def check_clients_that_crowd_get_their_own_octets(subject: Subject, probe: Probe) -> None:
-    """Four clients whose octets all wait when the server looks each get their own, be it one after the other."""
-    clients = [probe.connect(subject) for _ in range(4)]
-    texts = [octets(100 * KiB, seed=number) for number in range(4)]
-
-    with subject.paused():
-        taken = [client.fill(text) for client, text in zip(clients, texts, strict=True)]
-
-    for client, text, already in zip(clients, texts, taken, strict=True):
-        client.expect_back(text, already=already)
-        client.close()
-
-
 @covers("rfc862:tcp/clients-independent")
 def check_clients_are_served_at_the_same_time(subject: Subject, probe: Probe) -> None:
     """Five clients in turn, each with exchange after exchange: none has to wait for another to leave."""

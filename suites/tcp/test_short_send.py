@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from typing import TYPE_CHECKING
 
-from harness.suite import Ending, KiB, MiB, covers, got, octets, profiles, raises, requires, sent
+from harness.suite import Ending, KiB, MiB, covers, got, octets, profiles, raises, requires, sent, wall_clock
 
 if TYPE_CHECKING:
     from harness.suite import Probe, Serve, Subject, Wire
 
 MUCH = 4 * MiB  # octets: more than the buffers of both kernels take together
+STALL = 1.3  # seconds: more than the second that is a favourite limit of send(), and short for a person at a keyboard
 
 
 @covers("posix:send/send-returns-bytes-accepted", "posix:send/full-buffer-gives-eagain")
@@ -88,16 +90,21 @@ def test_blocking_send_waits_until_all_is_taken(serve: Serve, probe: Probe, wire
 @profiles("echo")
 @covers("rfc862:tcp/returns-every-octet", "rfc862:tcp/one-way-stall-loses-nothing")
 def check_slow_reader_gets_every_octet(subject: Subject, probe: Probe, wire: Wire) -> None:
-    """A client that reads nothing until nothing moves any more, then reads, gets every octet once and in order."""
-    client = probe.connect(subject, receive_buffer=4 * KiB)
-    text = octets(MUCH)
+    """A client that reads nothing for longer than a second gets every octet once, in order, and nobody else's."""
+    client, other = probe.connect(subject, receive_buffer=4 * KiB), probe.connect(subject)
+    text, others = octets(MUCH), octets(64 * KiB, seed=1)
 
     taken = client.fill(text)
     wire.wait_for(client, sent.window(0))
-    taken += client.fill(text[taken:])
+    with subject.paused() if subject.managed else contextlib.nullcontext():
+        others_taken = other.fill(others)  # what it says must not be put in the place of what waits for the slow one
+    again = wall_clock() + STALL
+    taken += client.fill(text[taken:], until=lambda: wall_clock() >= again)
     client.widen()
 
     client.expect_back(text, already=taken)
+    client.close()
+    other.expect_back(others, already=others_taken)
 
 
 @profiles("echo")
