@@ -67,6 +67,10 @@ class External:
         """Not applicable: its process is not ours to hold still."""
         self._refuse("that can be paused")
 
+    def stop_and_continue(self) -> NoReturn:
+        """Not applicable: its process is not ours to hold still."""
+        self._refuse("that can be paused")
+
     def sockets(self, *states: State, side: str = "far", listening: bool = False) -> NoReturn:
         """Not applicable: its sockets are not ours to look at."""
         self._refuse("whose sockets can be seen")

@@ -17,6 +17,7 @@ from harness.budget import Deadline
 from harness.lab.ends import FAR
 from harness.subject import readiness
 from harness.subject.inventory import KERNEL, PORT, Program
+from harness.subject.patience import Patience
 from harness.subject.protocol import transport_of
 from harness.subject.state import State, mask
 from harness.verdict import Inconclusive, Mismatch, NotApplicable
@@ -32,6 +33,9 @@ _DELIVERING = mask(*set(State) - {State.LISTEN, State.TIME_WAIT, State.CLOSED}) 
 _SECOND_THOUGHTS = 1.0  # seconds for a program that listens elsewhere to open the socket that was asked for too
 _PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
 _HOLDS = {"tcp": "listens", "udp": "receives"}
+_REST = 0.1  # seconds of idleness after which it waits, and has dealt with a signal
+
+_ENDS_OF_A_PAUSE: dict[Program, str] = {}  # how a program ended when it was first held still; "" if it went on
 
 
 class NotReady(Exception):  # noqa: N818 - a fact about the subject
@@ -256,13 +260,35 @@ class Subject:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Hold it still for the block (SIGSTOP), so that what happens meanwhile is the kernel's doing alone."""
+        """Hold it still for the block (SIGSTOP), so that what happens meanwhile is the kernel's doing alone.
+
+        Not applicable to a program that ends of being held still: it would be blamed for what we do meanwhile.
+        """
+        if not self.program.ours:
+            self._can_be_paused()
         self._reach("pause")
         try:
             yield
         finally:
             with contextlib.suppress(ProcessLookupError):  # ended, or just ending, by what the block did
                 self._lab.ask("signal", pid=self.pid, number=int(signal.SIGCONT))
+
+    def stop_and_continue(self) -> str:
+        """Hold it still while it waits, as Ctrl-Z and fg do in a shell; how it ended of that, empty if it goes on."""
+        Patience(self).at_rest(_REST)  # only a call that waits is interrupted
+        self._reach("pause")
+        with contextlib.suppress(ProcessLookupError):
+            self._lab.ask("signal", pid=self.pid, number=int(signal.SIGCONT))
+        Patience(self).at_rest(_REST)
+        return in_a_line(self.told()) if self.ended else ""
+
+    def _can_be_paused(self) -> None:
+        """Try it once for each program. epoll_wait() fails with EINTR behind SIGCONT, handler or not (signal(7))."""
+        if self.program not in _ENDS_OF_A_PAUSE:
+            _ENDS_OF_A_PAUSE[self.program] = how = self.stop_and_continue()
+            self.may_end = self.may_end or bool(how)
+        if how := _ENDS_OF_A_PAUSE[self.program]:
+            raise NotApplicable(f"it cannot be held still: it ends when it is stopped and continued ({how})")
 
     def tell(self, line: str, seconds: float = budget.RESPONSE) -> Any:
         """Have the `told` server make a socket call and wait for its answer; OSError when the call failed."""

@@ -48,3 +48,17 @@ def check_ends_in_the_middle_of_a_session(
 def check_ends_while_it_waits_for_clients(subject: Subject, probe: Probe) -> None:
     """With nobody connected it ends as well, and does not wait for one more client to see that it should."""
     expect_end(subject, probe, signal.SIGTERM)
+
+
+@profiles(*SERVICES, *UDP_SERVICES)
+@covers("house:any/stop-and-continue")
+def check_goes_on_when_it_was_stopped(subject: Subject, session: Session) -> None:
+    """Stopped and continued, as by Ctrl-Z and fg or by a debugger, it serves as before."""
+    with control():
+        session.serve()
+    subject.may_end = True  # what it means that it ends is told here
+
+    if how := subject.stop_and_continue():
+        raise Mismatch("the server goes on when it was stopped and continued (SIGSTOP, SIGCONT)", f"it ended: {how}")
+
+    session.serve()

@@ -136,7 +136,7 @@ def check_survives_a_client_that_leaves(subject: Subject, probe: Probe, wire: Wi
 
 
 @covers("rfc864:tcp/chargen-survives-client-abort", "house:any/survives")
-@pytest.mark.parametrize("how", ["closes", "resets"])
+@pytest.mark.parametrize("how", ["closes", "resets", "resets_behind_its_fin"])
 def check_survives_a_client_that_left_in_the_queue(subject: Subject, probe: Probe, how: str) -> None:
     """Clients that are gone when they are accepted cost nobody else the stream."""
     with control():
@@ -145,6 +145,8 @@ def check_survives_a_client_that_left_in_the_queue(subject: Subject, probe: Prob
     with subject.paused():
         for _ in range(3):
             client = probe.connect(subject)
+            if how == "resets_behind_its_fin":
+                client.half_close()  # so that send() raises SIGPIPE
             client.close() if how == "closes" else client.reset()
     for _ in range(3):
         generates(subject, probe)

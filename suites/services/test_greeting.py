@@ -141,7 +141,7 @@ def check_half_closed_client_is_greeted(subject: Subject, probe: Probe, wire: Wi
 
 
 @covers("house:greeting/client-gone", "house:any/survives")
-@pytest.mark.parametrize("how", ["closes", "resets"])
+@pytest.mark.parametrize("how", ["closes", "resets", "resets_behind_its_fin"])
 def check_survives_a_client_that_left_before_it_was_greeted(subject: Subject, probe: Probe, how: str) -> None:
     """Clients that are gone when they are accepted cost nobody else the greeting."""
     with control():
@@ -150,6 +150,8 @@ def check_survives_a_client_that_left_before_it_was_greeted(subject: Subject, pr
     with subject.paused():
         for _ in range(3):
             client = probe.connect(subject)
+            if how == "resets_behind_its_fin":
+                client.half_close()  # so that send() raises SIGPIPE
             client.close() if how == "closes" else client.reset()
     for _ in range(3):
         greets(subject, probe)

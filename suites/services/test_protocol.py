@@ -344,6 +344,21 @@ def check_survives_a_client_that_resets(subject: Subject, probe: Probe, protocol
 
 
 @covers("house:any/survives")
+def check_survives_requests_of_clients_that_are_gone(subject: Subject, probe: Probe, protocol: Protocol) -> None:
+    """Requests whose clients have closed and reset before the server looks cost nobody else an answer."""
+    serves(subject, probe, protocol)
+
+    with subject.paused():
+        for _ in range(3):
+            client = probe.connect(subject)
+            client.send_all(protocol.exchanges[0].send)
+            client.half_close()  # behind a FIN, a RST makes the first send() fail with EPIPE, and raises SIGPIPE
+            client.reset()
+
+    hold_session(subject, probe, protocol)
+
+
+@covers("house:any/survives")
 @pytest.mark.parametrize("how", LEAVING)
 @pytest.mark.parametrize("when", ["at_once", "in_the_queue"])
 def check_survives_an_empty_client(subject: Subject, probe: Probe, protocol: Protocol, how: str, when: str) -> None:

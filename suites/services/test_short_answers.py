@@ -74,7 +74,7 @@ def check_half_closed_client_is_told(subject: Subject, probe: Probe, wire: Wire)
 
 
 @covers("house:any/survives")
-@pytest.mark.parametrize("how", ["closes", "resets"])
+@pytest.mark.parametrize("how", ["closes", "resets", "resets_behind_its_fin"])
 def check_survives_a_client_that_left_in_the_queue(subject: Subject, probe: Probe, how: str) -> None:
     """Clients that are gone when they are accepted cost nobody else the answer."""
     with control():
@@ -83,6 +83,8 @@ def check_survives_a_client_that_left_in_the_queue(subject: Subject, probe: Prob
     with subject.paused():
         for _ in range(3):
             client = probe.connect(subject)
+            if how == "resets_behind_its_fin":
+                client.half_close()  # so that send() raises SIGPIPE
             client.close() if how == "closes" else client.reset()
     for _ in range(3):
         tells(subject, probe)
