@@ -67,6 +67,8 @@ def outcome(told: dict[str, Any], lines: int = 12) -> list[str]:
 def in_a_line(told: dict[str, Any]) -> str:
     """What has become of a program, with the last line of its stderr: where a traceback says what was wrong."""
     status = outcome(told, lines=1)[0].removeprefix("status: ")
+    if told["signal"] == "SIGPIPE":
+        status += ", as send() to a client that is gone raises it: ignore it, or send with MSG_NOSIGNAL"
     last = told["stderr"].strip().rpartition("\n")[2]
     return f"{status}; {last}" if last else status
 
