@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness import __version__, budget
 from harness.budget import Stopwatch
 from harness.capture.recording import Wire
+from harness.cli.words import command
 from harness.lab.handle import Lab, LabUnavailable
 from harness.lab.near import HostNear, LabNear
 from harness.report.model import Exit
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command's words."""
-    parser = commands.add_parser("doctor", help="tell what this machine lets sockspec do")
+    parser = command(commands, "doctor", brief="tell what this machine lets sockspec do", examples=("sockspec doctor",))
     parser.set_defaults(run=run)
 
 

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from harness import bundle
+from harness.cli.words import command
 from harness.plugin.naming import stable_id
 from harness.proof import mutants
 from harness.report.model import Exit
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 
 def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command's words."""
-    parser = commands.add_parser("explain", help="tell what a requirement demands")
+    parser = command(
+        commands,
+        "explain",
+        brief="tell what a requirement demands",
+        examples=("sockspec explain rfc9293:SHLD-3", "sockspec explain rfc862:tcp/closes-after-client-fin"),
+    )
     parser.add_argument("id", help="as a finding names it, for example rfc9293:SHLD-3")
     parser.set_defaults(run=run)
 

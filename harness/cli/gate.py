@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import budget
+from harness.cli.words import command
 from harness.gate import baseline, difference, judgement, page
 from harness.gate.baseline import BaselineError
 from harness.gate.update import updated
@@ -17,42 +17,32 @@ from harness.record.store import load
 from harness.report.model import Exit, Run
 
 if TYPE_CHECKING:
+    import argparse
     import datetime as calendar
-
-_GATE = """\
-examples:
-  sockspec gate reports/runs/20261120-110714-17022 --baseline known.toml
-  sockspec check --serve './myserver {host} {port}' --profile echo --report out; sockspec gate out --baseline known.toml
-"""
-_BASELINE = """\
-examples:
-  sockspec baseline update out --baseline known.toml     then write the reasons, and show the difference to somebody
-"""
-_DIFF = """\
-examples:
-  sockspec diff reports/runs/20261119-110714-17022 reports/runs/20261120-110714-17022
-"""
 
 
 def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the words of the three commands."""
-    gate = commands.add_parser(
+    gate = command(
+        commands,
         "gate",
-        help="compare a run with the deviations that are known",
+        brief="compare a run with the deviations that are known",
         description="Tell what a run has missed beyond the known deviations of a baseline (docs/gate.md).",
-        epilog=_GATE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        examples=(
+            "sockspec gate reports/runs/20261120-110714-17022 --baseline known.toml",
+            "sockspec gate out --baseline known.toml      after sockspec check … --report out",
+        ),
     )
     gate.add_argument("folder", metavar="RUN", help="the folder of a run")
     gate.add_argument("--baseline", metavar="FILE", required=True, help="the known deviations, as TOML")
     gate.set_defaults(run=run_gate)
 
-    known = commands.add_parser(
+    known = command(
+        commands,
         "baseline",
-        help="bring the known deviations up to date",
+        brief="bring the known deviations up to date",
         description="Change a baseline so that it is true of a run; reasons are left for you to write.",
-        epilog=_BASELINE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        examples=("sockspec baseline update out --baseline known.toml     then write the reasons",),
     )
     known.add_argument("action", choices=["update"], help="what to do with the baseline")
     known.add_argument("folder", metavar="RUN", help="the folder of a run")
@@ -61,12 +51,12 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     known.set_defaults(run=run_baseline)
 
-    diff = commands.add_parser(
+    diff = command(
+        commands,
         "diff",
-        help="tell what has changed between two runs",
+        brief="tell what has changed between two runs",
         description="Tell which tests answer otherwise than before. Exit code 1 when something is newly failing.",
-        epilog=_DIFF,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        examples=("sockspec diff reports/runs/20261119-110714-17022 reports/runs/20261120-110714-17022",),
     )
     diff.add_argument("before", metavar="A", help="the folder of the earlier run")
     diff.add_argument("after", metavar="B", help="the folder of the later run")

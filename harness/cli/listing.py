@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import bundle
+from harness.cli.words import command
 from harness.proof import mutants
 from harness.proof.requirements import requirement_matrix
 from harness.record.disk import RecordError
@@ -22,7 +23,16 @@ if TYPE_CHECKING:
 
 def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command's words."""
-    parser = commands.add_parser("list", help="show profiles, reference servers and requirements")
+    parser = command(
+        commands,
+        "list",
+        brief="show profiles, reference servers and requirements",
+        examples=(
+            "sockspec list",
+            "sockspec list --requirements",
+            "sockspec list --matrix reports/runs/20261120-110714-17022",
+        ),
+    )
     parser.add_argument("--requirements", action="store_true", help="every requirement of the catalogue")
     parser.add_argument(
         "--matrix", metavar="RUN", help="every requirement with the tests that ran for it in this folder"

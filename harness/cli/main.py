@@ -7,7 +7,7 @@ import sys
 from typing import NoReturn
 
 from harness import __version__
-from harness.cli import check, doctor, explain, gate, listing, proof, report
+from harness.cli import check, completion, doctor, explain, gate, listing, proof, report
 from harness.gate.baseline import BaselineError
 from harness.gate.shards import NotTogether
 from harness.record.disk import RecordError
@@ -18,6 +18,7 @@ examples:
   sockspec check                                                  judge the reference servers that come with sockspec
   sockspec check --serve './myserver {host} {port}' --profile echo
   sockspec check tcp://127.0.0.1:7 --profile echo                 judge a server that runs already
+  sockspec gate reports/runs/20261120-110714-17022 --baseline known.toml
   sockspec explain rfc9293:SHLD-3
   sockspec doctor
 """
@@ -32,8 +33,8 @@ class _Parser(argparse.ArgumentParser):
         sys.exit(Exit.USAGE)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command; return the exit code (see `harness.report.model.Exit`)."""
+def words() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
     parser = _Parser(
         prog="sockspec",
         description="Judge programs that speak TCP or UDP through sockets, with the captured wire as evidence.",
@@ -42,8 +43,15 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"sockspec {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
-    for module in (check, listing, explain, doctor, proof, report, gate):
+    for module in (check, report, gate, listing, explain, doctor, proof, completion):
         module.offer(commands)
+    parser.set_defaults(parser=parser)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return the exit code (see `harness.report.model.Exit`)."""
+    parser = words()
     chosen = parser.parse_args(arguments)
     if chosen.command is None:
         parser.print_help()

@@ -15,6 +15,7 @@ import pytest
 
 from harness import bundle
 from harness.cli.check import Finder, pytest_arguments
+from harness.cli.words import command
 from harness.plugin.options import PCAP
 from harness.proof import mutants, page
 from harness.proof.kills import Kills, kill_matrix
@@ -38,10 +39,16 @@ _JUDGED = {Exit.HOLDS, Exit.MISSED, Exit.BROKEN, Exit.OPEN}  # what a run that c
 
 def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command's words."""
-    parser = commands.add_parser(
+    parser = command(
+        commands,
         "proof",
-        help="show that the tests can fail: every mutant must be rejected, and no correct server",
+        brief="show that the tests can fail: every mutant must be rejected, and no correct server",
         description="Judge servers that are wrong in one named way each, and the correct ones, with the same tests.",
+        examples=(
+            "sockspec proof",
+            "sockspec proof --from reports/runs/20261120-110714-17022",
+            "sockspec proof -k 'my_test and echo_never_closes' --pcap all",
+        ),
     )
     parser.add_argument("--from", metavar="RUN", dest="folder", help="tell it of this run folder; run nothing")
     parser.add_argument("--profile", metavar="P", help="only the mutants and servers of this profile")

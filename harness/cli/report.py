@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import sys
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness import budget, bundle
 from harness.cli import outputs
+from harness.cli.words import command
 from harness.gate import page, shards
 from harness.record import evidence
 from harness.record.disk import writing
@@ -19,40 +19,37 @@ from harness.report import terminal
 from harness.report.publish import publish
 
 if TYPE_CHECKING:
-    from harness.record.store import RunRecord
+    import argparse
 
-_REPORT = """\
-examples:
-  sockspec report reports/runs/20261120-110714-17022                    after a run that was killed, or from elsewhere
-  sockspec report reports/runs/20261120-110714-17022 --markdown summary.md
-"""
-_MERGE = """\
-examples:
-  sockspec check --shard 1/2 --report one
-  sockspec check --shard 2/2 --report two
-  sockspec merge one two --report whole
-"""
+    from harness.record.store import RunRecord
 
 
 def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the words of both commands."""
-    again = commands.add_parser(
+    again = command(
+        commands,
         "report",
-        help="render the reports of a run again",
+        brief="render the reports of a run again",
         description="Render the reports of a run from its record, and answer with its exit code.",
-        epilog=_REPORT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        examples=(
+            "sockspec report reports/runs/20261120-110714-17022      after it was killed",
+            "sockspec report reports/runs/20261120-110714-17022 --markdown summary.md",
+        ),
     )
     again.add_argument("folder", metavar="RUN", help="the folder of a run")
     outputs.offer(again)
     again.set_defaults(run=run_report)
 
-    merge = commands.add_parser(
+    merge = command(
+        commands,
         "merge",
-        help="join the shards of a run",
+        brief="join the shards of a run",
         description="Join the folders of runs made with --shard into the folder of the whole run.",
-        epilog=_MERGE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        examples=(
+            "sockspec check --shard 1/2 --report one",
+            "sockspec check --shard 2/2 --report two",
+            "sockspec merge one two --report whole",
+        ),
     )
     merge.add_argument("folders", metavar="RUN", nargs="+", help="the folders of the shards")
     merge.add_argument("--report", metavar="DIR", help="where the whole goes (default: a new folder in reports/runs)")

@@ -8,15 +8,28 @@ import pytest
 
 from harness import __version__
 from harness.cli import main
+from harness.cli.main import words
 from harness.report.model import Exit
 from harness.spec.catalogue import load
 from harness.subject.inventory import reference_servers
 from harness.subject.profile import PROFILES
 
+COMMANDS = sorted(next(iter(words()._subparsers._group_actions)).choices)  # type: ignore[union-attr, arg-type] # argparse has no other way
+
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert _code(["--version"]) == Exit.HOLDS
     assert capsys.readouterr().out == f"sockspec {__version__}\n"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Which begin as the command is called, after a sentence on what it is for."""
+    assert _code([name, "--help"]) == Exit.HOLDS
+    usage, _, rest = capsys.readouterr().out.partition("\n\n")
+    assert usage.startswith(f"usage: sockspec {name}")
+    assert re.match(r"[A-Z].*\.\n", rest.replace("\n  ", " ")), rest
+    assert re.search(rf"^examples:\n(  .*\n)*  (eval \"\$\()?sockspec {name}", rest, re.MULTILINE)
 
 
 @pytest.mark.parametrize("words", [["--help"], ["check", "--help"]])

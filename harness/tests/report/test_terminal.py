@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 
 import pytest
@@ -65,3 +66,30 @@ def test_an_empty_run_is_told() -> None:
     assert terminal.render(samples.run([])) == (
         "\nno test was judged · 41 s\nreport  reports/runs/sample/index.html\nexit    5  nothing was run\n"
     )
+
+
+class _Terminal(io.StringIO):
+    """An output that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("out", "environment", "colour"),
+    [
+        (_Terminal(), {"TERM": "xterm"}, True),
+        (_Terminal(), {"TERM": "xterm", "NO_COLOR": ""}, True),  # no-color.org: present and not empty
+        (_Terminal(), {"TERM": "xterm", "NO_COLOR": "1"}, False),
+        (_Terminal(), {"TERM": "dumb"}, False),
+        (io.StringIO(), {"TERM": "xterm"}, False),
+    ],
+)
+def test_colour_is_for_a_terminal_of_somebody_who_wants_it(
+    out: io.StringIO, environment: dict[str, str], colour: bool
+) -> None:
+    """Elsewhere there is none, and lines are as wide as a page."""
+    found, width = terminal.look(out, environment)
+
+    assert found is colour
+    assert 40 <= width <= 120
