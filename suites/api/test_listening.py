@@ -57,7 +57,11 @@ def test_a_larger_backlog_admits_more_and_can_be_given_again(runtime: Runtime, p
     assert set(ports) == {client.near.port for client in (*first, *more)}
 
 
-@covers("posix:listen/somaxconn-values-supported", "python:listen/listen-default-backlog")
+@covers(
+    "posix:listen/somaxconn-values-supported",
+    "python:listen/listen-default-backlog",
+    "posix:listen/negative-backlog-behaves-as-zero",
+)
 def test_backlogs_up_to_somaxconn_are_taken(runtime: Runtime) -> None:
     """The limit of the queue is what was asked for, as TCP_INFO tells; 128 where nothing was said."""
 
@@ -70,6 +74,15 @@ def test_backlogs_up_to_somaxconn_are_taken(runtime: Runtime) -> None:
     with requires("python:listen/listen-default-backlog"):
         listener.listen()
         assert limit(listener) == min(socket.SOMAXCONN, 128)
+    with requires("posix:listen/negative-backlog-behaves-as-zero"):
+        # 0 by POSIX; Linux takes it for a number without sign, and cuts that to somaxconn.
+        assert runtime.run(listen_of_libc, listener, -1) == 0
+        assert limit(listener) in {0, 4096}
+
+
+def listen_of_libc(listener: socket.socket, backlog: int) -> int:
+    """What listen(2) itself returns: Python's never sees a negative backlog."""
+    return int(ctypes.CDLL(None).listen(listener.fileno(), backlog))
 
 
 @covers("python:listen/negative-backlog-raised-to-zero")
@@ -345,6 +358,18 @@ def test_deferred_clients_are_accepted_when_they_say_something(runtime: Runtime,
 
     assert runtime.select.select([listener], [], [], 5)[0] == [listener]
     assert listener.accept()[0].recv(10) == b"x"
+
+
+@pytest.mark.slow
+@covers("linux:opt/deferred-handshake-on-the-wire")
+def test_a_deferred_client_is_asked_again(runtime: Runtime, probe: Probe, wire: Wire) -> None:
+    """With TCP_DEFER_ACCEPT the last ACK of the handshake counts for nothing: the SYN ACK is sent again."""
+    listener = runtime.listener()
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 5)
+
+    client = probe.connect(runtime.at(listener))
+
+    wire.wait_for(client, got.SYN_ACK, count=2)
 
 
 @covers("linux:opt/reuseport-needed-on-all-sockets", "linux:opt/reuseport-spreads-connections")

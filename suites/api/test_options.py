@@ -150,6 +150,41 @@ def test_keep_alive_finds_out_that_the_peer_is_gone(
                 pending.result(seconds=10)
 
 
+@pytest.mark.slow
+@covers("linux:opt/tcp-user-timeout-bounds-unacked-data", "linux:err/etimedout-after-retransmissions")
+@pytest.mark.parametrize("limit", ["user-timeout", "retries"])
+def test_data_that_nobody_acknowledges_ends_the_connection(
+    runtime: Runtime, probe: Probe, link: Link, limit: str
+) -> None:
+    """When TCP_USER_TIMEOUT is over, or tcp_retries2 is used up, the connection is ETIMEDOUT."""
+    runtime.process.sysctl("net/ipv4/tcp_retries2", "2" if limit == "retries" else "15")
+    connection, _ = runtime.connected(probe)
+    if limit == "user-timeout":
+        connection.setsockopt(TCP, socket.TCP_USER_TIMEOUT, 500)
+        name = "linux:opt/tcp-user-timeout-bounds-unacked-data"
+    else:
+        name = "linux:err/etimedout-after-retransmissions"
+
+    with link.drop(got.data()):
+        connection.send(b"lost")
+        pending = connection.begin.recv(1)
+        with requires(name), raises(errno.ETIMEDOUT):
+            pending.result(seconds=10)
+
+
+@pytest.mark.slow
+@covers("linux:opt/user-timeout-and-syn-sent")
+def test_the_user_timeout_ends_an_attempt_too(runtime: Runtime) -> None:
+    """Linux gives up an unanswered connect() at TCP_USER_TIMEOUT, although the manual speaks of connections alone."""
+    ours = runtime.tcp()
+    ours.setsockopt(TCP, socket.TCP_USER_TIMEOUT, 700)
+
+    pending = ours.begin.connect((runtime.nowhere, 7))
+
+    with raises(errno.ETIMEDOUT):
+        pending.result(seconds=5)
+
+
 @covers("linux:opt/tcp-nodelay-disables-nagle")
 def test_without_nagle_small_segments_go_at_once(runtime: Runtime, probe: Probe, wire: Wire) -> None:
     """With TCP_NODELAY each send() is a segment of its own; the option reads back as it was set."""
@@ -213,9 +248,13 @@ def test_tcp_info_tells_the_state(runtime: Runtime, probe: Probe) -> None:
 
 
 @families("v4")
-@covers("linux:opt/tcp-congestion-selects-algorithm", "linux:opt/tcp-quickack-is-not-sticky")
+@covers(
+    "linux:opt/tcp-congestion-selects-algorithm",
+    "linux:opt/tcp-quickack-is-not-sticky",
+    "linux:opt/tcp-fastopen-enables-tfo-listener",
+)
 def test_congestion_control_and_quickack(runtime: Runtime) -> None:
-    """TCP_CONGESTION reads as reno here, takes an algorithm that is allowed, and no other; TCP_QUICKACK is 1."""
+    """TCP_CONGESTION takes what is allowed and no other; TCP_QUICKACK is on, TCP_FASTOPEN as it was set."""
     ours = runtime.tcp()
     assert ours.getsockopt(TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0") == b"reno"
     ours.setsockopt(TCP, socket.TCP_CONGESTION, b"reno")
@@ -223,6 +262,11 @@ def test_congestion_control_and_quickack(runtime: Runtime) -> None:
         ours.setsockopt(TCP, socket.TCP_CONGESTION, b"nope")
     with requires("linux:opt/tcp-quickack-is-not-sticky"):
         assert ours.getsockopt(TCP, socket.TCP_QUICKACK) == 1
+    with requires("linux:opt/tcp-fastopen-enables-tfo-listener"):
+        runtime.process.sysctl("net/ipv4/tcp_fastopen", "3")
+        listener = runtime.listener()
+        listener.setsockopt(TCP, socket.TCP_FASTOPEN, 5)
+        assert listener.getsockopt(TCP, socket.TCP_FASTOPEN) == 5
 
 
 @families("v4")
