@@ -279,9 +279,9 @@ def test_a_datagram_tells_where_it_was_sent_to(runtime: Runtime, probe: Probe) -
     client = probe.datagrams(runtime.at(ours))
     client.send(b"to the second", Endpoint(other, ours.getsockname()[1]))
 
-    _, ((level, kind, info),), _, sender = ours.recvmsg(100, 100)
+    _, ancillary, _, sender = ours.recvmsg(100, 100)
 
-    assert (level, kind, socket.inet_ntoa(info[8:12])) == (0, 8, other)
+    assert [(level, kind, socket.inet_ntoa(info[8:12])) for level, kind, info in ancillary] == [(0, 8, other)]
     answer = struct.pack("I4s4s", 0, socket.inet_aton(other), bytes(4))
     ours.sendmsg([b"from there"], [(socket.IPPROTO_IP, 8, answer)], 0, sender)
     client.expect(b"from there", Endpoint(other, ours.getsockname()[1]))
