@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from markupsafe import Markup, escape
 
 from harness.wire.segment import RST, SYN, Segment
-from harness.wire.states import repeated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,13 +66,13 @@ class Scale:
         return self.places[max(0, bisect_right(self.times, time_ns) - 1)]
 
 
-def graph(flow: Flow, *, sent: bool) -> Markup:
-    """The graph of what one end sent, an SVG element; empty when there is too little to show."""
+def graph(flow: Flow, *, sent: bool, again: frozenset[int] = frozenset()) -> Markup:
+    """The graph of what one end sent, an SVG element, the frames in `again` marked; empty with too little to show."""
     data = [step for step in flow.steps if step.sent == sent and step.data and _counts(step)]
     if flow.protocol != "tcp" or len(data) < LEAST:
         return Markup("")
     answers = [step for step in flow.steps if step.sent != sent and step.ack and _counts(step)]
-    return _Graph(flow, sent, data, answers).drawn()
+    return _Graph(flow, sent, data, answers, again).drawn()
 
 
 def _counts(step: Step) -> bool:
@@ -83,11 +82,14 @@ def _counts(step: Step) -> bool:
 class _Graph:
     """One drawing: where octets and moments stand in it."""
 
-    def __init__(self, flow: Flow, sent: bool, data: Sequence[Step], answers: Sequence[Step]) -> None:
+    def __init__(
+        self, flow: Flow, sent: bool, data: Sequence[Step], answers: Sequence[Step], again: frozenset[int]
+    ) -> None:
         self._flow = flow
         self._sent = sent
         self._data = data
         self._answers = answers
+        self._again = again
         self._scale = Scale.of([step.time_ns for step in (*data, *answers)])
         sent_up_to = max(step.end for step in data)
         edge = max((step.right_edge for step in answers if not step.flags & SYN), default=0)
@@ -141,13 +143,12 @@ class _Graph:
         return f'<path class="{kind}" d="{path}H{_RIGHT}"/>'
 
     def _strokes(self) -> list[str]:
-        again = repeated(self._flow.steps)
         paths = {"data": "", "again": ""}
         for step in _thinned(self._data):
             x = self._x(step.time_ns)
             top, bottom = self._y(step.seq + len(step.data)), self._y(step.seq)
             # A stroke shorter than a point would not be seen.
-            paths["again" if step.number in again else "data"] += f"M{x} {bottom}V{min(top, bottom - 1.5)}"
+            paths["again" if step.number in self._again else "data"] += f"M{x} {bottom}V{min(top, bottom - 1.5)}"
         return [f'<path class="{kind}" d="{path}"/>' for kind, path in paths.items() if path]
 
 

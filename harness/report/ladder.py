@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from harness.payload import count, quote
 from harness.wire.listing import seconds, words
 from harness.wire.segment import FIN, RST, SYN, URG, IcmpError, Segment
-from harness.wire.states import changes, repeated
+from harness.wire.states import changes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -84,10 +84,15 @@ _Event: TypeAlias = "_Arrow | _Called | _Folded"
 
 
 def ladder(
-    flow: Flow, near_calls: Sequence[Call] = (), far_calls: Sequence[Call] = (), notes: Mapping[int, str] | None = None
+    flow: Flow,
+    near_calls: Sequence[Call] = (),
+    far_calls: Sequence[Call] = (),
+    notes: Mapping[int, str] | None = None,
+    *,
+    again: frozenset[int] = frozenset(),
 ) -> Markup:
-    """The diagram of a flow as an SVG element; `notes` are the cited frames with the reason."""
-    events = _events(flow, near_calls, far_calls, notes or {})
+    """The diagram of a flow as an SVG element: `notes` are the cited frames with the reason, `again` those repeated."""
+    events = _events(flow, near_calls, far_calls, notes or {}, again)
     drawing = _Drawing(flow, events[0].time_ns if events else 0)
     before = drawing.start
     drawn = -1
@@ -113,11 +118,10 @@ def _kept(events: Sequence[_Event]) -> list[int]:
 
 
 def _events(
-    flow: Flow, near_calls: Sequence[Call], far_calls: Sequence[Call], notes: Mapping[int, str]
+    flow: Flow, near_calls: Sequence[Call], far_calls: Sequence[Call], notes: Mapping[int, str], again: frozenset[int]
 ) -> list[_Event]:
     """What happened, in the order of time; a call stands before the segment that it caused."""
     changed = {change.number: change for change in changes(flow.steps)}
-    again = repeated(flow.steps)
     events: list[_Event] = []
     run: list[Step] = []
 

@@ -20,6 +20,7 @@ from harness.report.ladder import ladder
 from harness.wire.decode import decode
 from harness.wire.flow import Flow, by_ends, key_of
 from harness.wire.segment import Datagram, Segment
+from harness.wire.states import repeated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -77,10 +78,11 @@ def pictures(shown: Shown, drawn: int = DRAWN) -> Pictures:
 
 def _picture(talk: Talk, packets: list[Packet], notes: Mapping[int, str]) -> Picture:
     flow = Flow.assemble(packets, talk.near, talk.far, talk.protocol)
-    graphs = (graph(flow, sent=sent) for sent in (True, False))
+    again = repeated(flow.steps)
+    graphs = (graph(flow, sent=sent, again=again) for sent in (True, False))
     return Picture(
         name=f"{talk.protocol.upper()} {talk.near} ↔ {talk.far}",
-        ladder=ladder(flow, talk.calls, talk.answers, notes),
+        ladder=ladder(flow, talk.calls, talk.answers, notes, again=again),
         graphs=tuple(one for one in graphs if one),
         remarks=flow.remarks,
     )

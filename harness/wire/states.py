@@ -97,6 +97,8 @@ def changes(steps: Iterable[Step]) -> tuple[Change, ...]:
             begun = True
             if step.flags & SYN and not step.flags & ACK:
                 near.state, far.state = (CLOSED, LISTEN) if step.sent else (LISTEN, CLOSED)
+        if step.packet.flags == ACK and {near.state, far.state} == {ESTABLISHED} and near.fin is far.fin is None:
+            continue  # nothing to acknowledge but data: most of a long transfer
         before = near.state, far.state
         sender, receiver = (near, far) if step.sent else (far, near)
         sender.sends(step)
@@ -112,12 +114,18 @@ def changes(steps: Iterable[Step]) -> tuple[Change, ...]:
 def repeated(steps: Iterable[Step]) -> frozenset[int]:
     """The frames that carry only sequence numbers that their sender had sent before: retransmissions and probes."""
     frames: set[int] = set()
-    highest: dict[bool, int] = {}
+    reached = {True: -1, False: -1}  # the highest number behind a segment of each sender
     for step in steps:
-        if not isinstance(step.packet, Segment) or step.end == step.seq or step.flags & RST:
+        packet = step.packet
+        if not isinstance(packet, Segment) or packet.flags & RST:
             continue
-        reached = highest.get(step.sent)
-        if reached is not None and step.end <= reached:
-            frames.add(step.number)
-        highest[step.sent] = max(step.end, reached if reached is not None else step.end)
+        # Not `step.end`: this runs over every segment of a report.
+        length = len(packet.data) + bool(packet.flags & SYN) + bool(packet.flags & FIN)
+        if not length:
+            continue
+        end = step.seq + length
+        if end <= reached[step.sent]:
+            frames.add(packet.number)
+        else:
+            reached[step.sent] = end
     return frozenset(frames)

@@ -19,6 +19,7 @@ from harness.report.ladder import ladder
 from harness.report.pages import DRAWN, PACK, packs, pictures
 from harness.tests.wire.craft import FAR, NEAR, Talk, half_close
 from harness.wire.segment import Endpoint
+from harness.wire.states import repeated
 
 if TYPE_CHECKING:
     from harness.wire.flow import Flow
@@ -100,9 +101,11 @@ def test_what_was_sent_again_is_told() -> None:
     """In the ladder by a word, in the graph by a stroke of its own."""
     flow = transfer(10, again=2)
 
-    assert sum("sent again" in text for text in texts(ladder(flow), "label")) == 2
+    again = repeated(flow.steps)
+    assert sum("sent again" in text for text in texts(ladder(flow, again=again), "label")) == 2
     strokes = {
-        one.get("class"): one.get("d", "").count("M") for one in ET.fromstring(graph(flow, sent=True)).iter("path")
+        one.get("class"): one.get("d", "").count("M")
+        for one in ET.fromstring(graph(flow, sent=True, again=again)).iter("path")
     }
     assert (strokes["data"], strokes["again"]) == (10, 2)
 
