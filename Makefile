@@ -2,7 +2,7 @@
 #
 #   make check         the verdicts, and where the report lies
 #   make test          the harness's own tests, then the suites
-#   make proof         shows that the suites can fail: every mutant must be rejected, and no correct server
+#   make proof         shows that the suites can fail: every mutant must be rejected, and no correct server; fetches some
 #   make lint          formatting, lint and types, as CI asks for them
 #   make format        formats the code
 #   make constraints   renews the pinned versions
@@ -27,7 +27,7 @@ check: $(INSTALLED)
 	$(RUN) harness check
 
 proof: $(INSTALLED)
-	$(RUN) harness proof
+	$(RUN) harness proof --install
 
 test: test-harness test-suites
 

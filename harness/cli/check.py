@@ -12,7 +12,7 @@ import pytest
 from harness import bundle
 from harness.cli import outputs
 from harness.plugin.ledger import ledger_key
-from harness.plugin.options import PCAP, profile_words
+from harness.plugin.options import PCAP, REPEAT_HELP, profile_words, times
 from harness.record.disk import RecordError
 from harness.report.model import Exit
 
@@ -56,6 +56,7 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument(
         "--shard", metavar="K/N", help="only the K-th of N parts of the tests; `sockspec merge` joins them"
     )
+    parser.add_argument("--repeat", metavar="N", type=times, default=1, help=REPEAT_HELP)
     parser.add_argument("--strict", action="store_true", help="a missed SHOULD fails the run")
     outputs.offer(parser)
     parser.add_argument("--report", metavar="DIR", help="where the report goes (default: a new folder in reports/runs)")
@@ -93,6 +94,7 @@ def pytest_arguments(chosen: argparse.Namespace) -> list[str]:
         *("--override-ini", "filterwarnings=default", "--disable-warnings"),
         *workers(chosen.workers, alone=chosen.address is not None),
         f"--pcap={chosen.pcap}",
+        f"--repeat={chosen.repeat}",
     ]
     given = {
         "--serve": chosen.serve,

@@ -221,6 +221,12 @@ class Children:
             if pid in self._by_pid:
                 self._by_pid[pid].status = status
 
+    def kill_all(self) -> None:
+        """Kill every process of this pid namespace but the lab itself; what has become of each can still be asked."""
+        _alone()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)
+
     def end_all(self) -> None:
         """Kill every process of this pid namespace but the lab itself, and forget them; return when all are gone."""
         _alone()

@@ -168,6 +168,11 @@ class Lab:
         os.killpg(self.children[pid].group, number)
         return {}
 
+    def kill(self) -> dict[str, Any]:
+        """Kill every program, with all that it has started, in whatever process group."""
+        self.children.kill_all()
+        return {}
+
     def terminate(self, protocol: int, states: int, port: int) -> dict[str, Any]:
         """Send SIGTERM to the first process that holds a port, and to it alone; answer its pid, or 0 for nobody."""
         holders = self._holders(protocol, states, port)

@@ -2,7 +2,8 @@
 
 `options` what a run is told · `selection` which tests judge whom · `fixtures` what a test gets · `verdicts` what it
 answers, in the worker · `ledger` the record of the run, in the controller · `preflight` the subject's first start ·
-`sparing` what a mutant need not be asked · `sharding` the part of the tests that this machine judges.
+`sparing` what a mutant need not be asked · `sharding` the part of the tests that this machine judges · `repeating`
+every test several times.
 """
 
 pytest_plugins = [
@@ -13,5 +14,6 @@ pytest_plugins = [
     "harness.plugin.verdicts",
     "harness.plugin.sparing",
     "harness.plugin.sharding",
+    "harness.plugin.repeating",
     "harness.plugin.ledger",
 ]

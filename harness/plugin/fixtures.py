@@ -186,7 +186,7 @@ def subject(
     request: pytest.FixtureRequest,
 ) -> Iterator[Judged]:
     """The subject under judgment, ready."""
-    if reason := settings.absent.get(family):
+    if reason := settings.absent.get(family) or (program.absent if program else ""):
         raise NotApplicable(reason)
     judged: Judged
     if program is None:

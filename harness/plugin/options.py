@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import pytest
 
 from harness import bundle
 from harness.gate import shards
-from harness.subject import external, inventory, protocol
+from harness.subject import external, foreign, inventory, protocol
 from harness.subject.profile import PROFILES
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 PCAP = ("never", "failed", "all")
 FAMILIES = ("v4", "v6")
+REPEAT_HELP = "every test N times, against a fresh subject each; a verdict that differs is told (exit code 6)"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Settings:
     absent: dict[str, str] = field(default_factory=dict)  # family → why the subject does not offer it
     shard: Shard | None = None  # the part of the tests that this run judges; None for all
     families: tuple[str, ...] = FAMILIES  # on which every test is run
+    repeat: int = 1  # times that every test is run
     wrong_runtimes: tuple[Program, ...] = ()  # that make the calls of tests of the kernel, beside the right one
 
     @property
@@ -64,6 +67,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="judge the mutants beside the reference servers, as `sockspec proof` does",
     )
+    group.addoption(
+        "--foreign",
+        action="store_true",
+        help="judge the servers by others that are installed, too, on IPv4; `sockspec proof --install` fetches them",
+    )
+    group.addoption("--repeat", metavar="N", type=times, default=1, help=REPEAT_HELP)
     group.addoption("--strict-should", action="store_true", help="a missed SHOULD fails the run")
     group.addoption("--shard", metavar="K/N", help="only the tests of this shard: 2/5 is the second of five parts")
     group.addoption("--report", metavar="DIR", help="where the record goes (default: a new folder in reports/runs)")
@@ -71,6 +80,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--pcap", choices=PCAP, default="all", help="for which tests the capture is kept (default: %(default)s)"
     )
     group.addoption("--sockspec-quiet", action="store_true", help="progress and summary only, for `sockspec check`")
+
+
+def times(text: str) -> int:
+    """A number of times, at least once; what else is said is a usage error."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of times; give 1 or more")
+    return int(text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -92,6 +108,7 @@ def read(config: pytest.Config) -> Settings:
         "report": Path(option.report) if option.report else None,
         "pcap": option.pcap,
         "shard": _shard(option.shard),
+        "repeat": option.repeat,
         "families": (option.family,) if option.family else FAMILIES,
         "absent": config.stash.get(absent_key, {}) or getattr(config, "workerinput", {}).get("sockspec_absent", {}),
     }
@@ -102,6 +119,7 @@ def read(config: pytest.Config) -> Settings:
             raise pytest.UsageError(f"say which service the subject speaks: --profile {profile_words(' | ')}")
         return _given(option.serve, option.address, profile, common)
     everybody = [*inventory.reference_servers().values(), *(inventory.mutants().values() if option.mutants else ())]
+    everybody += foreign.programs().values() if option.foreign else ()
     programs = tuple(program for program in everybody if not profile or program.profile == profile)
     if kind != profile and not programs:
         raise pytest.UsageError(f"no server of ours speaks {profile}; give yours: --serve 'CMD {{host}} {{port}}'")

@@ -16,7 +16,7 @@ import pytest
 from harness import bundle
 from harness.plugin.options import settings_of
 from harness.proof import mutants
-from harness.subject import inventory
+from harness.subject import foreign, inventory
 from harness.subject.protocol import kind_of
 
 if TYPE_CHECKING:
@@ -49,6 +49,11 @@ def is_mutant(program: Program | None) -> bool:
         inventory.mutants().get(program.name),
         inventory.wrong_runtimes().get(program.name),
     )
+
+
+def is_foreign(program: Program | None) -> bool:
+    """Whether a program is a server by others."""
+    return program is not None and foreign.programs().get(program.name) == program
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

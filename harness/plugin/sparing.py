@@ -1,11 +1,13 @@
-"""What a mutant need not be asked, so that all of them can be asked within minutes.
+"""What need not be asked in a proof, so that all mutants can be asked within minutes.
 
 - A test that covers what the mutant breaks is put to it in all variants, until one of them has rejected it: nothing
   more would be learned, and to be left without an answer takes seconds each time.
 - The other tests of the same suites are put to it in one variant, the first, unless they are marked slow: they can show
   that the mutant is wrong elsewhere too, but not close a hole. Suites that do not cover what it breaks are left out.
+- The lifecycle suite costs more processor time than all others, so it is put to one reference server of each profile,
+  the first: `make test` puts it to all.
 
-Reference servers, and the subjects of users, are spared nothing, and who asks with -k gets what he asks for. That a
+Servers by others, and the subjects of users, are spared nothing, and who asks with -k gets what he asks for. That a
 test has rejected a mutant, workers tell each other by an empty file in the run folder.
 """
 
@@ -22,11 +24,14 @@ from harness.plugin.selection import is_judged, is_mutant, program_of
 from harness.plugin.verdicts import folder_key
 from harness.proof import mutants
 from harness.record.result import Result
+from harness.subject import inventory
 from harness.verdict import NotApplicable, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
+
+    from harness.subject.inventory import Program
 
 _FOLDER = "rejected"  # in the run folder
 
@@ -38,14 +43,17 @@ def _broken() -> dict[str, str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what does not cover what the mutant breaks: other suites, further variants, slow tests."""
+    """Leave out what does not cover what a mutant breaks, and the lifecycle of further reference servers."""
     if not config.option.mutants or config.option.keyword:
         return
     seen: set[tuple[str, str]] = set()
     spared: set[pytest.Item] = set()
+    others = _not_the_first_of_a_profile()
     suites = {(covered, _suite(item)) for item in items for covered in _covers(item)}
     for item in items:
         program = program_of(item) if is_judged(item.nodeid) else None
+        if program is not None and program in others and "/lifecycle/" in f"/{item.nodeid}":
+            spared.add(item)
         if program is None or not is_mutant(program) or _broken()[program.name] in _covers(item):
             continue
         place = (item.nodeid.partition("[")[0], program.name)
@@ -56,6 +64,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if spared:
         config.hook.pytest_deselected(items=[item for item in items if item in spared])
         items[:] = [item for item in items if item not in spared]
+
+
+def _not_the_first_of_a_profile() -> set[Program]:
+    servers = inventory.reference_servers().values()
+    first = {program.profile: program for program in reversed(servers)}
+    return set(servers) - set(first.values())
 
 
 def _covers(item: pytest.Item) -> tuple[str, ...]:
@@ -94,10 +108,10 @@ def _rejects(row: Result) -> bool:
 
 
 def _mark(item: pytest.Item) -> Path | None:
-    """The file that says that this test has rejected this mutant; None where no mutant is judged."""
+    """The file that says that this test has rejected this mutant; None where no mutant is judged or all is repeated."""
     program = program_of(item) if is_judged(item.nodeid) else None
     folder = item.config.stash.get(folder_key, None)
-    if program is None or folder is None or not is_mutant(program):
+    if program is None or folder is None or not is_mutant(program) or item.config.option.repeat > 1:
         return None
     test = naming.stable_id(item.nodeid).partition("[")[0].replace("/", ".").replace("::", ".")
     return folder / _FOLDER / program.name / test

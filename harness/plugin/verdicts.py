@@ -17,9 +17,10 @@ from harness.capture import pcapng
 from harness.plugin import naming
 from harness.plugin.fixtures import subject_key, talkers_key, wire_key
 from harness.plugin.options import Settings, settings_of
-from harness.plugin.selection import is_judged, is_mutant, program_of
+from harness.plugin.repeating import repetition_of
+from harness.plugin.selection import is_foreign, is_judged, is_mutant, program_of
 from harness.record import evidence
-from harness.record.result import READY, Result
+from harness.record.result import READY, Result, without_repetition
 from harness.record.talks import Talk, subject_calls
 from harness.spec.catalogue import Requirement, load
 from harness.subject.process import NotReady, Subject, in_a_line, outcome
@@ -87,12 +88,13 @@ def _row(item: pytest.Item, call: pytest.CallInfo[None]) -> Result:
         seconds=call.duration,
         again=naming.again(
             test,
-            item.nodeid,
+            without_repetition(item.nodeid, repetition_of(item)),
             settings.programs[0].name if settings.given and settings.programs else "",
             settings.address,
             settings.profile,
-            command="proof" if is_mutant(program) else "check",
+            command="proof" if is_mutant(program) or is_foreign(program) else "check",
         ),
+        repetition=repetition_of(item),
         worker=getattr(item.config, "workerinput", {}).get("workerid", ""),
         line=(item.location[1] or 0) + 1,
     )

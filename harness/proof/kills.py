@@ -8,7 +8,7 @@ of a MUST that rejects no mutant is dead weight; a correct server that is reject
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -100,7 +100,10 @@ class Kills:
     cells: Mapping[tuple[str, str], Answer]  # test and mutant, by name; what is missing was not asked
     kernel: tuple[Test, ...] = ()  # tests that judge the kernel: not proved by mutants
     alarms: tuple[Result, ...] = ()  # rows in which a correct server was rejected
+    known: tuple[Result, ...] = ()  # rows in which a server by others missed what it is known to miss
     judged: tuple[str, ...] = ()  # the correct servers
+    absent: Mapping[str, str] = field(default_factory=dict)  # correct servers that could not be judged → why
+    unstable: tuple[str, ...] = ()  # tests whose verdict differed between repetitions, with the verdicts
     lost: tuple[str, ...] = ()  # tests that were planned and never reported, or lost with their worker
 
     def cell(self, test: str, mutant: str) -> Answer:
@@ -137,7 +140,7 @@ class Kills:
     @property
     def holds(self) -> bool:
         """Whether every mutant is rejected as it must be, and no correct server."""
-        return not (self.holes or self.alarms or self.lost)
+        return not (self.holes or self.alarms or self.unstable or self.lost)
 
     def proof_of(self, requirement: str) -> tuple[str, ...]:
         """The mutants that break a requirement and are rejected for it."""
@@ -180,14 +183,25 @@ def _named(tests: Sequence[str]) -> str:
     return shown if len(tests) <= 3 else f"{shown} and {len(tests) - 3} more"
 
 
-def kill_matrix(rows: Iterable[Result], mutants: Iterable[Mutant], lost: Iterable[str] = ()) -> Kills:
-    """The matrix that the rows of one run make; rows of subjects that are no mutants are those of correct servers."""
+def kill_matrix(
+    rows: Iterable[Result],
+    mutants: Iterable[Mutant],
+    lost: Iterable[str] = (),
+    findings: Mapping[str, Mapping[str, str]] | None = None,
+    unstable: Iterable[str] = (),
+) -> Kills:
+    """The matrix that the rows of one run make; rows of subjects that are no mutants are those of correct servers.
+
+    `findings` tells of a server by others which requirements it does miss, and in what: that is no false alarm.
+    """
     by_name = {mutant.name: mutant for mutant in mutants}
     cells: dict[tuple[str, str], Answer] = {}
     tests: dict[str, Test] = {}
     kernel: dict[str, Test] = {}
     alarms: list[Result] = []
+    known: list[Result] = []
     judged: dict[str, None] = {}
+    absent: dict[str, str] = {}
     gone = list(lost)
     for row in rows:
         if not row.subject:
@@ -200,19 +214,31 @@ def kill_matrix(rows: Iterable[Result], mutants: Iterable[Mutant], lost: Iterabl
             said = answer(row, by_name[row.subject])
             cells[place] = max(cells.get(place, said), said, key=lambda one: one.rank)
         else:
-            if row.subject != KERNEL:
+            if row.verdict is Verdict.NOT_APPLICABLE:
+                absent.setdefault(row.subject, row.reason)
+            elif row.subject != KERNEL:
                 judged[row.subject] = None
             if row.verdict in (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE):
-                alarms.append(row)
+                expected = (findings or {}).get(row.subject, {})
+                (known if _misses_only(row, expected) else alarms).append(row)
     return Kills(
         mutants=tuple(by_name.values()),
         tests=tuple(test for test in tests.values() if any((test.name, name) in cells for name in by_name)),
         cells=cells,
         kernel=tuple(test for name, test in kernel.items() if name not in tests),
         alarms=tuple(alarms),
+        known=tuple(known),
         judged=tuple(judged),
+        absent={name: reason for name, reason in absent.items() if name not in judged and name != KERNEL},
+        unstable=tuple(unstable),
         lost=tuple(gone),
     )
+
+
+def _misses_only(row: Result, expected: Mapping[str, str]) -> bool:
+    """Whether all that a row has against its subject is known of it."""
+    missed = {finding.requirement for finding in row.findings if finding.verdict is not Verdict.DEVIATION}
+    return row.verdict is Verdict.FAIL and bool(missed) and missed <= expected.keys()
 
 
 def test_of(row: Result) -> str:

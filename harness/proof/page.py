@@ -46,6 +46,10 @@ def summary(kills: Kills) -> str:
         f"{_plural(len(kills.alarms), 'false alarm')} on {_plural(len(kills.judged), 'correct server')}",
         f"{len(kills.dead_weight)} of {_plural(len(kills.tests), 'test')} dead weight",
     ]
+    if kills.absent:
+        parts.append(f"{len(kills.absent)} not at hand")
+    if kills.unstable:
+        parts.append(f"{len(kills.unstable)} unstable")
     if kills.lost:
         parts.append(f"{len(kills.lost)} lost")
     return " · ".join(parts)
@@ -65,6 +69,19 @@ def troubles(kills: Kills) -> Iterator[str]:
         for row in kills.alarms:
             said = row.findings[0].actual if row.findings else row.reason
             yield from _wrapped(f"{row.verdict}  {row.test}: {one_line(said)}", 2)
+    if kills.known:
+        yield from _headed("findings: what correct servers by others do miss (docs/findings.md)")
+        for row in kills.known:
+            yield from _wrapped(f"{row.test}: {one_line(row.findings[0].actual)}", 2)
+    if kills.absent:
+        yield from _headed("not at hand: servers by others that were not judged")
+        for reason in dict.fromkeys(kills.absent.values()):
+            names = ", ".join(name for name, why in kills.absent.items() if why == reason)
+            yield from _wrapped(f"{names}: {reason}", 2)
+    if kills.unstable:
+        yield from _headed("unstable: the verdict differed between repetitions, so the harness or the subject races")
+        for line in kills.unstable:
+            yield from _wrapped(one_line(line), 2)
     if kills.lost:
         yield from _headed("lost: planned and never reported")
         yield from (f"  {name}" for name in kills.lost)
@@ -91,7 +108,15 @@ def markdown(kills: Kills) -> str:
             said = row.findings[0].actual if row.findings else row.reason
             lines.append(_row(f"`{row.test}`", str(row.verdict), one_line(said)))
         lines.append("")
+    if kills.known:
+        lines += ["### Findings on servers by others", "", "| test | requirement | actual |", "|---|---|---|"]
+        for row in kills.known:
+            found = row.findings[0]
+            lines.append(_row(f"`{row.test}`", f"`{found.requirement}`", one_line(found.actual)))
+        lines.append("")
     for title, tests in (
+        ("Not at hand", [f"- `{name}`: {reason}" for name, reason in kills.absent.items()]),
+        ("Unstable: the verdict differed between repetitions", [f"- `{line}`" for line in kills.unstable]),
         ("Lost", [f"- `{name}`" for name in kills.lost]),
         ("Dead weight: tests of a MUST that reject no mutant", _bullets(kills.dead_weight)),
         ("Tests of a SHOULD or MAY that reject no mutant", _bullets(kills.soft_weight)),

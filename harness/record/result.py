@@ -31,6 +31,15 @@ def check_format(record: Mapping[str, Any]) -> None:
         raise UnknownFormat(record.get("format"))
 
 
+def without_repetition(test: str, repetition: int) -> str:
+    """`x[v4-echo_asyncio-r3]`, the third repetition, is `x[v4-echo_asyncio]`; 0 says that nothing was repeated."""
+    suffix = f"r{repetition}]"
+    if not repetition or not test.endswith(suffix):
+        return test
+    name = test.removesuffix(suffix)
+    return name.removesuffix("[") if name.endswith("[") else f"{name.removesuffix('-')}]"
+
+
 @dataclass(frozen=True)
 class Result:
     """What one test answered about one subject."""
@@ -53,14 +62,20 @@ class Result:
     certificate: Mapping[str, Any] | None = None  # holds, frames, drops, text
     worker: str = ""
     line: int = 0  # of the test, from 1, in the file that `nodeid` names; 0 where it is not known
+    repetition: int = 0  # from 1 where every test was run several times
 
     def __str__(self) -> str:
         return f"{self.test}: {self.verdict}"
 
     @property
+    def unrepeated(self) -> str:
+        """The test's id without the repetition: what all runs of one test on one subject have in common."""
+        return without_repetition(self.test, self.repetition)
+
+    @property
     def behaviour(self) -> str:
-        """The test's id without the family and the subject: what v4 and v6, and all subjects, have in common."""
-        name, bracket, variant = self.test.partition("[")
+        """The test's id without family, subject and repetition: what v4 and v6, and all subjects, have in common."""
+        name, bracket, variant = self.unrepeated.partition("[")
         if not bracket:
             return name
         rest = f"-{variant.removesuffix(']')}-"

@@ -55,7 +55,7 @@ _MEANING = {
     Exit.BROKEN: "the harness itself broke: please report it",
     Exit.USAGE: "the command line is not understood",
     Exit.NOTHING: "nothing was run",
-    Exit.OPEN: "something stayed inconclusive or was lost",
+    Exit.OPEN: "something stayed inconclusive, was lost, or differed between repetitions",
 }
 
 
@@ -90,6 +90,23 @@ class Told:
             families = places.get(row.subject, ())
             places[row.subject] = families if row.family in families else (*families, row.family)
         return places
+
+
+@dataclass(frozen=True)
+class Unstable:
+    """A test whose verdict differed between repetitions, though subject and test were the same."""
+
+    test: str  # without the repetition
+    rows: tuple[Result, ...]
+
+    @property
+    def counts(self) -> Counter[Verdict]:
+        """Repetitions per verdict."""
+        return Counter(row.verdict for row in self.rows)
+
+    def __str__(self) -> str:
+        counts = sorted(self.counts.items(), key=lambda item: item[0].rank)
+        return f"{self.test}: {', '.join(f'{count} {verdict}' for verdict, count in counts)}"
 
 
 @dataclass(frozen=True)
@@ -177,6 +194,16 @@ class Run:
         told = [self._tell(tuple(seen)) for seen in groups.values()]
         return tuple(sorted(told, key=_urgency))
 
+    @cached_property
+    def unstable(self) -> tuple[Unstable, ...]:
+        """The tests whose verdict differed between repetitions, in the order of the run."""
+        tests: dict[str, list[Result]] = {}
+        for row in self.rows:
+            if row.repetition:
+                tests.setdefault(row.unrepeated, []).append(row)
+        found = (Unstable(test, tuple(rows)) for test, rows in tests.items())
+        return tuple(one for one in found if len(one.counts) > 1)
+
     @property
     def seconds(self) -> float:
         """How long the run took; the sum over its tests where its end was not recorded."""
@@ -201,8 +228,9 @@ class Run:
         *Interrupted* goes first: who stopped the run knows that it is not the whole answer. Then a fail: it is backed
         by its own evidence, and stays true whatever broke beside it; were 3 to go before it, a pipeline that repeats
         runs on 3 would take a real fail for weather. An error of one test, of the whole harness, or an id that
-        reported twice comes next: the record is not to be relied on. 6 is what is not known, and 5 that nothing was
-        asked, be it that all was not applicable; a test that was planned and lost was asked.
+        reported twice comes next: the record is not to be relied on. 6 is what is not known, be it that the answer
+        differed between repetitions, and 5 that nothing was asked, be it that all was not applicable; a test that was
+        planned and lost was asked.
         """
         failing = {Verdict.FAIL, Verdict.DEVIATION} if strict else {Verdict.FAIL}
         verdicts = set(self.counts)
@@ -212,7 +240,7 @@ class Run:
             return Exit.MISSED
         if internal_error or Verdict.ERROR in verdicts or self.duplicates:
             return Exit.BROKEN
-        if Verdict.INCONCLUSIVE in verdicts or self.lost:
+        if Verdict.INCONCLUSIVE in verdicts or self.lost or self.unstable:
             return Exit.OPEN
         if verdicts <= {Verdict.NOT_APPLICABLE}:
             return Exit.NOTHING

@@ -79,6 +79,7 @@ class _Page:
             yield ""
             rest = Counter(one.verdict for one in told[limit:])
             yield f"… and {len(told) - limit} more ({self.counts(rest, ', ')}) in {self.report}"
+        yield from self.unstable()
         yield from self.doubts()
         yield ""
         yield from self.end()
@@ -135,6 +136,22 @@ class _Page:
             label = "" if place else name
             yield f"  {self.style(_FAINT, f'{label:<8}')}  {line}"
 
+    def unstable(self) -> Iterator[str]:
+        """Tests that answered differently from one repetition to the next, apart from what they answered."""
+        found = self.run.unstable
+        if not found:
+            return
+        yield ""
+        yield self.style(_STRONG, f"{_plural(len(found), 'test')} unstable") + self.style(
+            _FAINT, ": the verdict differed between repetitions, so the harness or the subject races"
+        )
+        for one in found[:LIMIT]:
+            yield from textwrap.wrap(
+                one_line(str(one)), self.width, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False
+            )
+        if len(found) > LIMIT:
+            yield f"  … and {len(found) - LIMIT} more in {self.report}"
+
     def doubts(self) -> Iterator[str]:
         """What makes the record less than whole."""
         run = self.run
@@ -152,6 +169,9 @@ class _Page:
         run = self.run
         counts = self.counts(run.counts, " · ") or "no test was judged"
         lost = f" · {self.style(_STYLE[Verdict.ERROR], f'{len(run.lost)} lost')}" if run.lost else ""
+        lost += (
+            f" · {self.style(_STYLE[Verdict.INCONCLUSIVE], f'{len(run.unstable)} unstable')}" if run.unstable else ""
+        )
         yield f"{counts}{lost} · {_duration(run.seconds)}"
         yield f"{self.style(_FAINT, 'report')}  {self.report}"
         code = run.exit

@@ -33,6 +33,8 @@ class Program:
     profile: str
     words: tuple[str, ...]
     ours: bool = False  # written in Python for this harness: started warm, reports on descriptor 3
+    environment: tuple[tuple[str, str], ...] = ()  # variables that it needs beside the user's own
+    absent: str = ""  # why it cannot be started on this machine
 
     @property
     def takes_host(self) -> bool:

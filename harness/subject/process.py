@@ -118,7 +118,9 @@ class Subject:
         self.command = [*self.program.command(FAR.address(self.family), port), *self._arguments]
         how = {"warm": ours, "ready": ours, "talk": self.profile == "told"}
         try:
-            started = self._lab.ask("start", argv=self.command, environment=self._environment, **how)
+            started = self._lab.ask(
+                "start", argv=self.command, environment=self._environment | dict(self.program.environment), **how
+            )
         except OSError as error:
             reason = os.strerror(error.errno or 0)
             raise NotReady(f"{self.command[0]!r} cannot be started: {reason}", self.command, None, usage=True) from None
@@ -240,6 +242,12 @@ class Subject:
         except ProcessLookupError:  # what the test did before has ended it
             raise Mismatch("the subject goes on serving", in_a_line(self.told())) from None
 
+    def kill(self) -> None:
+        """Send SIGKILL to all its processes, in whatever group: as a service manager does, or a lack of memory."""
+        self.may_end = True
+        self._has_heirs = False
+        self._lab.ask("kill")
+
     def terminate(self) -> None:
         """Send SIGTERM to the process that listens and to no other, as `kill PID` does."""
         self.may_end = True
@@ -249,7 +257,13 @@ class Subject:
     def limit_descriptors(self, spare: int) -> int:
         """Let it open few descriptors more, about `spare`; how many. The test answers for what comes of it."""
         self.may_end = True
-        free: int = self._lab.ask("limit_descriptors", spare=spare, **self._place())["free"]
+        try:
+            free: int = self._lab.ask("limit_descriptors", spare=spare, **self._place())["free"]
+        except PermissionError:
+            raise NotApplicable(
+                "needs to limit the descriptors of its processes, and one runs as another user: run as root, or have it"
+                " keep the user that started it"
+            ) from None
         return free
 
     def _place(self) -> dict[str, int]:

@@ -6,7 +6,6 @@ in FIN-WAIT or TIME-WAIT, for a minute on Linux, and bind() then wants SO_REUSEA
 
 from __future__ import annotations
 
-from signal import SIGKILL
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,8 +36,8 @@ def expect_port_free(subject: Subject, probe: Probe) -> None:
 
 
 def kill(subject: Subject, probe: Probe) -> None:
-    """End the subject at once, with all processes of its group; the control: nobody is left that listens."""
-    subject.signal(SIGKILL)
+    """End the subject at once, with all its processes; the control: nobody is left that listens."""
+    subject.kill()
     with control():
         expect_port_free(subject, probe)
 

@@ -112,6 +112,22 @@ def test_when_all_are_rejected_it_holds(sandbox: Sandbox) -> None:
     assert "0 holes" in ran.out
 
 
+@pytest.mark.usefixtures("lab_process")
+def test_a_server_by_others_that_is_not_at_hand(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not applicable and says what it needs; nothing is fetched unless that is asked for."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    sandbox.suite(SUITE)
+    ran = _proof(sandbox, "-k", "connects and (socat_echo or echo_blocking)")
+
+    assert ran.code == Exit.HOLDS, ran.out + ran.err
+    assert ran.verdicts == {"connects[v4-echo_blocking]": "pass", "connects[v4-socat_echo]": "not applicable"}
+    assert "socat_echo: needs socat (Debian), which is not installed; `sockspec proof --install` fetches it" in ran.out
+    assert not list(tmp_path.glob("sockspec"))
+
+
 def test_a_selector_that_matches_nothing(sandbox: Sandbox) -> None:
     sandbox.suite(SUITE)
     ran = _proof(sandbox, "-k", "nowhere")

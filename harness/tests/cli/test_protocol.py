@@ -117,7 +117,8 @@ def test_a_server_that_does_something_else(checkout: Sandbox) -> None:
 def test_datagrams(checkout: Sandbox) -> None:
     (checkout.root / "doubler.toml").write_text(DOUBLER_FILE)
     ran = judge(checkout, DOUBLER, "doubler.toml", "-k", "v4")
-    assert (ran.code, counted(ran)) == (Exit.HOLDS, {"not applicable": 1, "pass": 7}), ran.out + ran.err
+    # How many tests there are for it is not settled here: each suite that gains one would have to come by.
+    assert (ran.code, set(counted(ran))) == (Exit.HOLDS, {"not applicable", "pass"}), ran.out + ran.err
 
 
 @needs_lab

@@ -167,3 +167,25 @@ def test_what_was_lost_is_told() -> None:
     kills = kill_matrix([rejected(TEST, UPPER.name, OCTETS), died], [UPPER], lost=["a::c[v4]"])
 
     assert (kills.lost, kills.holds) == (("a::c[v4]", "a::b[v4]"), False)
+
+
+def test_what_a_server_by_others_is_known_to_miss_is_no_alarm() -> None:
+    """For that requirement; for another one, or when a test broke, it is."""
+    seen = rejected("echo::closes", "socat", CLOSES)
+    other = rejected("echo::comes_back", "socat", OCTETS)
+    both = row("echo::both", "socat", Verdict.FAIL, missed=(CLOSES, SURVIVES))
+    broke = row("echo::broke", "socat", Verdict.ERROR, missed=(CLOSES,))
+
+    kills = kill_matrix([seen, other, both, broke], MUTANTS, findings={"socat": {CLOSES: "never closes"}})
+
+    assert (kills.known, kills.alarms) == ((seen,), (other, both, broke))
+
+
+def test_a_server_that_is_not_at_hand_was_not_judged() -> None:
+    """One of which a single test was not applicable, was."""
+    away = replace(row(TEST, "socat", Verdict.NOT_APPLICABLE), reason="needs socat")
+    part = replace(row("echo::closes", "ncat", Verdict.NOT_APPLICABLE), reason="takes no host")
+
+    kills = kill_matrix([away, part, row(TEST, "ncat")], MUTANTS)
+
+    assert (kills.judged, kills.absent) == (("ncat",), {"socat": "needs socat"})

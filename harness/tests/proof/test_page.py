@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from harness.proof import page
 from harness.proof.kills import kill_matrix
-from harness.tests.proof.rows import GONE, MUTANTS, NEVER, OCTETS, UPPER, rejected, row, whole
+from harness.tests.proof.rows import CLOSES, GONE, MUTANTS, NEVER, OCTETS, UPPER, rejected, row, whole
 from harness.verdict import Verdict
 
 TEXT = """\
@@ -113,6 +113,19 @@ def test_alarms_and_what_was_lost_are_told() -> None:
         "lost: planned and never reported",
         "  a::c[v4]",
     ]
+
+
+def test_findings_and_who_was_not_at_hand_are_told() -> None:
+    """Those who lack the same are named together."""
+    known = rejected("echo::closes", "socat", CLOSES)
+    away = [replace(row("echo::closes", name, Verdict.NOT_APPLICABLE), reason="needs nmap") for name in ("a", "b")]
+    kills = kill_matrix([known, *away], (), findings={"socat": {CLOSES: "never closes"}})
+
+    assert "0 false alarms on 1 correct server · 0 of 0 tests dead weight · 2 not at hand" in page.text(kills)
+    assert "(docs/findings.md)\n  echo::closes[v4-socat]: that\n" in page.text(kills)
+    assert "  a, b: needs nmap\n" in page.text(kills)
+    assert "| `echo::closes[v4-socat]` | `rfc862:tcp/closes` | that |" in page.markdown(kills)
+    assert "- `b`: needs nmap\n" in page.markdown(kills)
 
 
 def test_many_columns_are_numbered_from_top_to_bottom() -> None:

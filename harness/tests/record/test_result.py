@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from harness.record.result import Result, UnknownFormat
+from harness.record.result import Result, UnknownFormat, without_repetition
 from harness.tests.record.schema import faults, load_schema
 from harness.verdict import Finding, Level, Verdict
 
@@ -90,3 +90,17 @@ def test_a_behaviour_is_the_id_without_family_and_subject(test: str, family: str
     result = Result(test, "", "g", Verdict.PASS, subject=subject, family=family)
 
     assert result.behaviour == behaviour
+
+
+@pytest.mark.parametrize(
+    ("test", "repetition", "expected"),
+    [
+        ("a::x[v4-echo-r12]", 12, "a::x[v4-echo]"),
+        ("a::x[r1]", 1, "a::x"),
+        ("a::x[v4-r2]", 0, "a::x[v4-r2]"),
+        ("a::x[v4-r2-r3]", 3, "a::x[v4-r2]"),
+    ],
+    ids=["a variant", "no other variant", "a variant of that name", "both"],
+)
+def test_a_test_without_its_repetition(test: str, repetition: int, expected: str) -> None:
+    assert without_repetition(test, repetition) == expected

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from itertools import chain, combinations, product
+from pathlib import Path
 
 import pytest
 
 from harness.record.facts import RequirementText, RunFacts
+from harness.record.result import Result
 from harness.record.store import RunRecord
 from harness.report.model import WORST_FIRST, Exit, Run
 from harness.tests.report import samples
@@ -180,3 +182,32 @@ def test_the_level_is_found_in_the_row_where_no_text_tells() -> None:
     ]
 
     assert [told.level for told in samples.run(rows).told] == ["MUST"]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "exit_code"),
+    [
+        ((Verdict.PASS, Verdict.PASS), Exit.HOLDS),
+        ((Verdict.PASS, Verdict.DEVIATION), Exit.OPEN),
+        ((Verdict.PASS, Verdict.NOT_APPLICABLE), Exit.OPEN),
+        ((Verdict.PASS, Verdict.FAIL), Exit.MISSED),
+        ((Verdict.PASS, Verdict.ERROR), Exit.BROKEN),
+    ],
+    ids=["pass", "deviation", "not applicable", "fail", "error"],
+)
+def test_a_verdict_that_differs_between_repetitions(verdicts: tuple[Verdict, ...], exit_code: Exit) -> None:
+    """It makes the test unstable, and never an exit code of 0."""
+    rows = tuple(
+        Result(f"echo::x[v4-r{number}]", "", "echo", verdict, repetition=number)
+        for number, verdict in enumerate(verdicts, start=1)
+    )
+    run = Run.of(RunRecord(Path("run"), RunFacts(planned=tuple(row.test for row in rows)), rows))
+
+    assert [str(one) for one in run.unstable] == (
+        [] if len(set(verdicts)) == 1 else [f"echo::x[v4]: {', '.join(f'1 {one}' for one in sorted_by_rank(verdicts))}"]
+    )
+    assert run.exit_code(strict=False, interrupted=False, internal_error=False) is exit_code
+
+
+def sorted_by_rank(verdicts: tuple[Verdict, ...]) -> list[Verdict]:
+    return sorted(verdicts, key=lambda verdict: verdict.rank)

@@ -85,6 +85,16 @@ def test_a_command_is_given_the_same_words(serving: Callable[..., Subject]) -> N
     assert (subject.command, subject.address) == (command, Endpoint(FAR.v4[0], 7007))
 
 
+def test_all_its_processes_are_killed(serving: Callable[..., Subject]) -> None:
+    """One that has made itself a process group of its own, too; the program can be started again."""
+    subject = serving(BINDS + "import os\nif not os.fork():\n    os.setsid()\nsignal.pause()\n", "{host}", "8")
+
+    subject.kill()
+
+    assert counted(subject, "processes", 0) == 0
+    assert subject.told()["signal"] == "SIGKILL"
+
+
 def test_a_port_that_is_not_told_may_be_another_one(serving: Callable[..., Subject]) -> None:
     """Then nothing can be said of the first one."""
     subject = serving(SERVES_FOR_EVER, "{host}", "0")
