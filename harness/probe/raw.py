@@ -230,6 +230,10 @@ class RawDatagrams:
         built = craft.datagram(self.near, self.far, data, length=length, checksum=checksum)
         self._put(craft.packet(self.near.host, self.far.host, craft.UDP, built))
 
+    def checksum_of(self, data: bytes) -> int:
+        """The checksum of a datagram with this data."""
+        return int.from_bytes(craft.datagram(self.near, self.far, data)[6:8], "big")
+
 
 class Raw:
     """What a suite knows as `raw`: makes raw peers. A context manager: leaving it closes the socket that they share."""
@@ -248,13 +252,19 @@ class Raw:
         packet.let_go(self._socket.close)
 
     def peer(
-        self, subject: Reached, *, to: Endpoint | None = None, port: int | None = None, iss: int = _ISS
+        self,
+        subject: Reached,
+        *,
+        to: Endpoint | None = None,
+        host: str | None = None,
+        port: int | None = None,
+        iss: int = _ISS,
     ) -> RawPeer:
         """An end that has sent nothing yet, toward the subject or to another place of its host.
 
-        Its `port` is one that was never used in this test unless it is said.
+        Its `host` is an address of our own, its `port` one that was never used in this test, unless they are said.
         """
-        peer = RawPeer(self.put, self._wire, self._end(subject, port), to or subject.address, iss)
+        peer = RawPeer(self.put, self._wire, self._end(subject, host, port), to or subject.address, iss)
         self._wire.meet(peer)
         return peer
 
@@ -264,9 +274,11 @@ class Raw:
         peer.handshake(options, timestamps=timestamps)
         return peer
 
-    def datagrams(self, subject: Reached, *, to: Endpoint | None = None, port: int | None = None) -> RawDatagrams:
-        """A UDP port of our own, any unless it is said, that talks to the subject or to another place of its host."""
-        end = RawDatagrams(self.put, self._end(subject, port), to or subject.address)
+    def datagrams(
+        self, subject: Reached, *, to: Endpoint | None = None, host: str | None = None, port: int | None = None
+    ) -> RawDatagrams:
+        """The same for UDP: a port that talks to the subject or to another place of its host."""
+        end = RawDatagrams(self.put, self._end(subject, host, port), to or subject.address)
         self._wire.meet(end)
         return end
 
@@ -274,5 +286,5 @@ class Raw:
         """Put an IP packet on the wire."""
         self._socket.send(craft.frame(FAR.mac, RAW.mac, octets))
 
-    def _end(self, subject: Reached, port: int | None) -> Endpoint:
-        return Endpoint(RAW.address(subject.family), next(self._ports) if port is None else port)
+    def _end(self, subject: Reached, host: str | None, port: int | None) -> Endpoint:
+        return Endpoint(host or RAW.address(subject.family), next(self._ports) if port is None else port)

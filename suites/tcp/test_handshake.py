@@ -313,3 +313,35 @@ def test_unacknowledged_syn_ack_comes_again(serve: Serve, raw: Raw) -> None:
 
     assert (again.segment.seq, again.ack) == (first.segment.seq, 1), "the same SYN ACK"
     assert subject.tell("accept")["peer"][1] == peer.near.port
+
+
+@covers("rfc9293:MUST-63")
+def test_syn_from_no_host_is_ignored(serve: Serve, raw: Raw) -> None:
+    """A SYN whose source is a broadcast or multicast address is not answered."""
+    subject = serve()
+    hosts = ("224.0.0.1", "255.255.255.255") if subject.family == "v4" else ("ff02::1",)
+
+    peers = [raw.peer(subject, host=host) for host in hosts]
+    for peer in peers:
+        peer.send_syn()
+
+    for peer in peers:
+        peer.expect_silence()
+    assert subject.sockets() == []
+    raw.connect(subject)
+
+
+@covers("rfc9293:MUST-57")
+def test_syn_to_everybody_is_discarded(serve: Serve, raw: Raw) -> None:
+    """A SYN to a broadcast or multicast address is neither answered nor refused, although somebody listens."""
+    subject = serve()
+    hosts = ("224.0.0.1", "255.255.255.255", "10.9.0.255") if subject.family == "v4" else ("ff02::1",)
+
+    peers = [raw.peer(subject, to=subject.address._replace(host=host)) for host in hosts]
+    for peer in peers:
+        peer.send_syn()
+
+    for peer in peers:
+        peer.expect_silence()
+    assert subject.sockets() == []
+    raw.connect(subject)

@@ -25,7 +25,7 @@ from harness.suite import (
 )
 
 if TYPE_CHECKING:
-    from harness.suite import DatagramClient, Probe, Subject, Wire
+    from harness.suite import DatagramClient, Probe, Raw, Subject, Wire
 
 PROFILES = ("udp-echo",)
 
@@ -180,6 +180,20 @@ def check_burst_is_answered_one_by_one(subject: Subject, probe: Probe) -> None:
             client.send(datagram)
 
     expect_each_once(client, burst)
+
+
+@covers("rfc862:udp/one-in-one-out", "rfc862:udp/no-loop")
+def check_datagram_from_its_own_port_draws_one_answer_at_most(
+    subject: Subject, probe: Probe, raw: Raw, wire: Wire
+) -> None:
+    """A datagram that comes from another host's port of the same number, as an echo service's would, starts no loop."""
+    serves(subject, probe)
+    twin = raw.datagrams(subject, port=subject.address.port)
+
+    twin.send(b"echo, echo")
+    serves(subject, probe)
+
+    assert len(wire.flow(twin).pick(got.datagram())) <= 1, "one answer, or none"
 
 
 @covers("rfc862:udp/reply-address")
