@@ -23,6 +23,7 @@ from harness.wire.segment import Datagram, IcmpError, Segment
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from harness.lab.stack import Rule
     from harness.wire.pattern import Pattern
     from harness.wire.segment import Packet
     from harness.wire.step import Step
@@ -33,11 +34,15 @@ _LARGEST = 1 << 17  # octets of a frame
 class Relay:
     """What a suite knows as `link`. A context manager: leaving it stops the forwarder."""
 
-    def __init__(self, near: socket.socket, far: socket.socket, empty: Callable[[], object]) -> None:
+    def __init__(
+        self, near: socket.socket, far: socket.socket, empty: Callable[[], object], rule: Rule | None = None
+    ) -> None:
         """Forward between two packet sockets: frames that come in at `near` are what the probe sent.
 
         `empty` sends a fence round, so that no frame from before a fault is still on its way when it begins to act.
+        The `rule` of a wrong stack is asked first, and faults decide over what it lets pass.
         """
+        self._rule = rule
         self._empty = empty
         self._ends = {near.fileno(): (near, far, True), far.fileno(): (far, near, False)}
         self._woken, self._wake = socket.socketpair()
@@ -108,7 +113,9 @@ class Relay:
                 if descriptor == self._woken.fileno():
                     return
                 source, toward, sent = self._ends[descriptor]
-                self._forward(source.recv(_LARGEST), toward, sent)
+                octets = source.recv(_LARGEST)
+                for passing in [octets] if self._rule is None else self._rule(octets, sent):
+                    self._forward(passing, toward, sent)
 
     def _forward(self, octets: bytes, toward: socket.socket, sent: bool) -> None:
         step = self._place(octets, sent)

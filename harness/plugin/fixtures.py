@@ -17,7 +17,9 @@ from harness.capture.recording import Wire
 from harness.lab.handle import Lab, LabUnavailable
 from harness.lab.near import HostNear, LabNear, is_loopback
 from harness.lab.relay import Relay
+from harness.lab.stack import stack
 from harness.plugin.options import Settings, settings_of
+from harness.plugin.selection import wrong_stack
 from harness.probe.client import Client
 from harness.probe.datagram import DatagramClient
 from harness.probe.probe import Attempt, Probe
@@ -103,13 +105,16 @@ def lab(lab_process: Lab | str, request: pytest.FixtureRequest) -> Iterator[Lab]
     """Fresh namespaces joined by a link, for this test alone."""
     if isinstance(lab_process, str):
         raise NotApplicable(lab_process)
-    relayed = "link" in request.fixturenames
+    wrong = stack(wrong_stack(request.node))
+    relayed = "link" in request.fixturenames or wrong.rule is not None
     built = lab_process.ask("build", relayed=relayed)
+    for name, value in wrong.settings.items():
+        lab_process.ask("sysctl", side="far", name=name, value=value)
     if not relayed:
         yield lab_process
     else:
         near, far = (socket.socket(fileno=end) for end in built.descriptors)
-        with Relay(near, far, lambda: lab_process.ask("fence", nonce=0)) as relay:
+        with Relay(near, far, lambda: lab_process.ask("fence", nonce=0), wrong.rule) as relay:
             request.node.stash[relay_key] = relay
             yield lab_process
     lab_process.ask("clear")
@@ -204,7 +209,7 @@ def subject(
 
 @pytest.fixture
 def wrong_runtime(request: pytest.FixtureRequest) -> Program | None:
-    """The wrong runtime that the kernel's calls go through; None, but in a proof, for the right one."""
+    """The wrong runtime that makes the kernel's calls, or the wrong stack; None, but in a proof, for the right ones."""
     chosen: Program | None = getattr(request, "param", None)
     return chosen
 

@@ -38,7 +38,7 @@ class Settings:
     shard: Shard | None = None  # the part of the tests that this run judges; None for all
     families: tuple[str, ...] = FAMILIES  # on which every test is run
     repeat: int = 1  # times that every test is run
-    wrong_runtimes: tuple[Program, ...] = ()  # that make the calls of tests of the kernel, beside the right one
+    wrong_runtimes: tuple[Program, ...] = ()  # and stacks, that tests of the kernel meet beside the right one
 
     @property
     def subject_name(self) -> str:
@@ -123,7 +123,8 @@ def read(config: pytest.Config) -> Settings:
     programs = tuple(program for program in everybody if not profile or program.profile == profile)
     if kind != profile and not programs:
         raise pytest.UsageError(f"no server of ours speaks {profile}; give yours: --serve 'CMD {{host}} {{port}}'")
-    wrong = tuple(inventory.wrong_runtimes().values()) if option.mutants and not profile else ()
+    wrong = tuple((inventory.wrong_runtimes() | inventory.wrong_stacks()).values())
+    wrong = wrong if option.mutants and not profile else ()
     return Settings(programs=programs, wrong_runtimes=wrong, **common)
 
 

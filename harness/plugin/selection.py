@@ -3,7 +3,7 @@
 A test that judges the subject takes the fixture `subject`; its module says in `PROFILES` for which profiles it holds,
 own protocols by their kind (`harness.subject.protocol.kind_of`). A test that judges the kernel takes `serve` or
 `runtime`, through which it makes its calls; it says nothing about a server of the user's, so it is left out when one
-was given. In a proof it is put to each runtime that is wrong in something that it covers, too.
+was given. In a proof it is put to each runtime and each stack that is wrong in something that it covers, too.
 """
 
 from __future__ import annotations
@@ -43,11 +43,18 @@ def program_of(item: pytest.Item) -> Program | None:
     return chosen
 
 
+def wrong_stack(item: pytest.Item) -> str:
+    """The name of the wrong stack that a test was multiplied by; "" if it runs on the right one."""
+    program = program_of(item)
+    return program.name if program is not None and program.profile == inventory.STACK else ""
+
+
 def is_mutant(program: Program | None) -> bool:
     """Whether a program is one of our mutants."""
     return program is not None and program in (
         inventory.mutants().get(program.name),
         inventory.wrong_runtimes().get(program.name),
+        inventory.wrong_stacks().get(program.name),
     )
 
 

@@ -33,7 +33,12 @@ def read(root: Path) -> tuple[Mutant, ...]:
     """The mutants that come with the fixtures below `root`."""
     folder = root / "fixtures" / "mutants"
     runtimes = tomllib.loads((folder / "runtimes" / "runtimes.toml").read_text("utf-8"))
+    stacks = tomllib.loads((folder / "stacks" / "stacks.toml").read_text("utf-8"))
     return (
         *parse((folder / "mutants.toml").read_text("utf-8")),
         *(Mutant(name=name, profile="runtime", **entry) for name, entry in runtimes.items()),
+        *(
+            Mutant(name=name, profile="stack", breaks=entry["breaks"], how=entry["how"])
+            for name, entry in stacks.items()
+        ),
     )

@@ -3,7 +3,7 @@
 A reference server is a file `fixtures/servers/<profile>_<engine>.py`, where the profile may be a sample of an own
 protocol; its name is all that has to be said of it. A mutant is a file in `fixtures/mutants/` with its line in
 `mutants.toml`. A wrong runtime is a mutant too, with its line in `runtimes/runtimes.toml` and its function in
-`runtimes/wrong.py`.
+`runtimes/wrong.py`. So is a wrong stack (see `harness.lab.stack`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from harness.subject.profile import PROFILES
 if TYPE_CHECKING:
     from pathlib import Path
 
+STACK = "stack"  # the profile of wrong stacks, which are no programs: they have no words
 KERNEL = ("told", "runtime")  # the profiles of programs that make the socket calls which a test wants
 PORT = 7007  # for {port}: every test has namespaces of its own, so any port is free
 
@@ -90,6 +91,13 @@ def wrong_runtimes() -> dict[str, Program]:
     folder = bundle.root() / "fixtures" / "mutants" / "runtimes"
     table = tomllib.loads((folder / "runtimes.toml").read_text())
     return {name: Program(name, "runtime", (str(folder / "wrong.py"), name), ours=True) for name in table}
+
+
+@functools.cache
+def wrong_stacks() -> dict[str, Program]:
+    """The kernels that a rule on the link or a setting makes wrong; the two programs above run on them as they are."""
+    table = tomllib.loads((bundle.root() / "fixtures" / "mutants" / "stacks" / "stacks.toml").read_text())
+    return {name: Program(name, STACK, ()) for name in table}
 
 
 def _called(wrong: Program | None, name: str, *arguments: str) -> Program:

@@ -79,12 +79,13 @@ def test_window_is_not_scaled_where_we_did_not_offer_it(serve: Serve, raw: Raw) 
 
 @covers("rfc7323:2.3/non-syn-windows-are-shifted")
 @pytest.mark.parametrize("shift", [0, 6])
-def test_window_is_shifted_by_what_we_offered(serve: Serve, raw: Raw, shift: int) -> None:
+def test_window_is_shifted_by_what_we_offered(serve: Serve, raw: Raw, probe: Probe, shift: int) -> None:
     """With a window scale of n the field counts in units of 2**n octets, behind the SYN."""
     subject, peer = established(serve, raw, option.mss(SMALL) + option.window_scale(shift), window=512 >> shift)
     peer.acknowledges = False
 
-    subject.tell("send-pattern 5000 7")
+    subject.tell_later("send-pattern 5000 7")  # which takes its time where segments are of an octet or two
+    probe.at_rest(subject)
 
     assert in_flight(peer) == 500, "five segments of 100 octets fit"
 
@@ -234,7 +235,7 @@ def test_window_does_not_open_by_crumbs(serve: Serve, raw: Raw) -> None:
     assert update.window >= min(536, 4 * KiB), "the window opens by something worth while"
 
 
-@covers("rfc9293:MAY-8", "rfc9293:3.8.6/closed-window-is-acknowledged")
+@covers("rfc9293:3.8.6/closed-window-is-acknowledged", "rfc9293:MAY-8")
 def test_probe_of_a_closed_window_is_answered(serve: Serve, raw: Raw) -> None:
     """An octet that the subject has no room for draws an ACK that tells so, each time; later it is taken."""
     subject, peer = established(serve, raw, buffer=4 * KiB)
