@@ -3,7 +3,7 @@
 `options` what a run is told · `selection` which tests judge whom · `fixtures` what a test gets · `verdicts` what it
 answers, in the worker · `ledger` the record of the run, in the controller · `preflight` the subject's first start ·
 `sparing` what a mutant need not be asked · `sharding` the part of the tests that this machine judges · `repeating`
-every test several times.
+every test several times · `interruption` what ends a run early.
 """
 
 pytest_plugins = [
@@ -16,4 +16,5 @@ pytest_plugins = [
     "harness.plugin.sharding",
     "harness.plugin.repeating",
     "harness.plugin.ledger",
+    "harness.plugin.interruption",
 ]

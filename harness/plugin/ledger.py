@@ -55,6 +55,8 @@ class Ledger:
         self._open: dict[str, Result] = {}
         self.progress = progress.Progress(sys.stderr, config.option.sockspec_quiet)
         self.published: Published | None = None
+        self.refused: RecordError | None = None  # what the disk said when it took no more
+        self.uncollected: dict[str, str] = {}  # files of suites that could not be read → why, in one line
 
     @property
     def used(self) -> bool:
@@ -104,7 +106,12 @@ class Ledger:
     def _close(self, nodeid: str) -> None:
         result = self._open.pop(nodeid)
         if self._store is not None:
-            self._store.append(result)
+            try:
+                self._store.append(result)
+            except RecordError as refused:
+                # What comes after could not be written either: it would be judged for nobody.
+                self.refused = refused
+                raise pytest.exit.Exception("the record takes no more") from None
         self.progress.step(result)
 
     def end(self, status: int) -> int:
@@ -113,16 +120,26 @@ class Ledger:
         if self._store is None:
             return status
         settings = settings_of(self._config)
-        for nodeid in list(self._open):
-            self._close(nodeid)
+        if self.refused is None:
+            for nodeid in list(self._open):
+                self._close(nodeid)
         code = Run.of(load_record(self.folder)).exit_code(
             strict=settings.strict,
-            interrupted=status == pytest.ExitCode.INTERRUPTED,
-            internal_error=status == pytest.ExitCode.INTERNAL_ERROR,
+            interrupted=status == pytest.ExitCode.INTERRUPTED and self.refused is None,
+            internal_error=status == pytest.ExitCode.INTERNAL_ERROR or self.refused is not None,
         )
-        self._store.end(int(code), budget.wall_clock())
-        self._store.close()
-        self.published = publish(self.folder, bundle.root() / "reports" / "templates")
+        try:
+            self._store.end(int(code), budget.wall_clock())
+            self._store.close()
+            self.published = publish(self.folder, bundle.root() / "reports" / "templates")
+        except RecordError as refused:
+            self.refused = self.refused or refused  # the first one tells why
+        if self.refused is not None:
+            sys.stderr.write(
+                f"sockspec: {self.refused}\n"
+                f"sockspec: what was judged before is in {self.folder}; `sockspec report` renders it\n"
+            )
+            return int(code or Exit.BROKEN)
         return int(code)
 
 
@@ -223,6 +240,12 @@ class _Reports:
         """Write down what a test answered."""
         self._ledger.take(report)
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remember a file that cannot be read; every worker says the same."""
+        if report.failed and is_judged(f"{report.nodeid}/"):
+            lines = [line for line in str(report.longrepr).splitlines() if line.strip()]
+            self._ledger.uncollected[report.nodeid] = lines[-1].removeprefix("E").strip() if lines else "no reason"
+
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
@@ -233,6 +256,11 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     ledger = config.stash[ledger_key]
     other_failures = session.testsfailed and not ledger.used
     code = ledger.end(int(exitstatus))
+    if ledger.uncollected:
+        for place, reason in ledger.uncollected.items():
+            sys.stderr.write(f"sockspec: {place} cannot be read: {reason}; mend it, or take it out\n")
+        session.exitstatus = int(Exit.BROKEN)
+        return
     if ledger.used and not other_failures:
         session.exitstatus = code
     elif exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and (reason := selected_nothing(config)):

@@ -64,8 +64,14 @@ def test_a_served_subject_is_judged_on_both_families(sandbox: Sandbox) -> None:
     assert (sandbox.root / "b.xml").read_bytes() == (ran.folder / "junit.xml").read_bytes()
     assert ran.counts == {"tests": 8, "failures": 2, "errors": 0, "skipped": 0}
     assert {row["subject"] for row in rows} == {SERVED}
-    assert ran.evidence["is_upper_case[v4]"] == ["finding.txt", "segments.txt", "subject.txt", "wire.pcapng"]
-    assert ran.evidence["comes_back[v4]"] == ["segments.txt", "subject.txt", "wire.pcapng"]
+    assert ran.evidence["is_upper_case[v4]"] == [
+        "calls.json",
+        "finding.txt",
+        "segments.txt",
+        "subject.txt",
+        "wire.pcapng",
+    ]
+    assert ran.evidence["comes_back[v4]"] == ["calls.json", "segments.txt", "subject.txt", "wire.pcapng"]
     assert "nodes" not in ran.out + ran.err
     assert "2 findings" not in ran.out  # what both families miss is told once
     assert "1 finding, the worst first" in ran.out
@@ -81,7 +87,9 @@ def test_pytest_does_the_same(sandbox: Sandbox) -> None:
         "can_be_watched[v4]": "pass",
     }
     assert ran.code == Exit.MISSED
-    assert ran.evidence == {"is_upper_case[v4]": ["finding.txt", "segments.txt", "subject.txt", "wire.pcapng"]}
+    assert ran.evidence == {
+        "is_upper_case[v4]": ["calls.json", "finding.txt", "segments.txt", "subject.txt", "wire.pcapng"]
+    }
 
 
 CRASHES = f"""\
@@ -112,7 +120,61 @@ def test_a_crash_in_a_passing_test_is_a_fail_with_its_stderr(sandbox: Sandbox) -
         ("house:any/survives", "exit 1; RuntimeError: out of cheese")
     ]
     assert "RuntimeError: out of cheese" in (ran.folder / row.evidence / "subject.txt").read_text()
-    assert ran.evidence == {"comes_back[v4]": ["finding.txt", "segments.txt", "subject.txt"]}
+    assert ran.evidence == {"comes_back[v4]": ["calls.json", "finding.txt", "segments.txt", "subject.txt"]}
+
+
+# Serves, while it prints as fast as it can; `greedy` takes memory instead, until it has used up what it allowed itself.
+HUNGRY = f"""\
+#!{sys.executable}
+import resource, socket, sys, threading
+def flood():
+    while True:
+        sys.stdout.write("x" * 65536)
+def serve(connection):
+    while octets := connection.recv(65536):
+        connection.sendall(octets)
+        if "greedy" in sys.argv[0]:
+            resource.setrlimit(resource.RLIMIT_AS, (1 << 29, 1 << 29))
+            held = [bytearray(1 << 20) for _ in range(1 << 10)]
+listener = socket.create_server((sys.argv[1], int(sys.argv[2])))
+if "floods" in sys.argv[0]:
+    threading.Thread(target=flood, daemon=True).start()
+while True:
+    serve(listener.accept()[0])
+"""
+
+
+def test_a_subject_that_floods_its_output_is_judged(sandbox: Sandbox) -> None:
+    """It is kept from nothing; the evidence has the beginning of what it printed, the end, and how much lay between."""
+    sandbox.suite(ECHO)
+    sandbox.program("floods", HUNGRY)
+    ran = sandbox.check("--serve", "./floods {host} {port}", "--profile", "echo", "-k", "comes_back and v4")
+    assert (ran.code, ran.verdicts) == (Exit.HOLDS, {"comes_back[v4]": "pass"}), ran.out + ran.err
+    (row,) = ran.record.results
+    said = (ran.folder / row.evidence / "subject.txt").read_text()
+    assert "octets left out" in said
+    assert len(said) < 200_000
+
+
+def test_a_subject_that_eats_memory_is_told_with_its_end(sandbox: Sandbox) -> None:
+    """What became of it is a finding, and the run goes on with a fresh one."""
+    sandbox.suite(
+        """
+        PROFILES = ("echo",)
+
+        def check_comes_back(subject, probe):
+            probe.connect(subject).expect_back(b"once")
+            assert subject.wait_end() is not None
+
+        def check_serves_the_next_test(subject, probe):
+            probe.connect(subject).expect_back(b"once")
+            assert subject.wait_end() is not None
+        """
+    )
+    sandbox.program("greedy", HUNGRY)
+    ran = sandbox.check("--serve", "./greedy {host} {port}", "--profile", "echo", "-k", "v4")
+    assert ran.verdicts == {"comes_back[v4]": "fail", "serves_the_next_test[v4]": "fail"}, ran.out + ran.err
+    assert [row.findings[-1].actual for row in ran.record.results] == ["exit 1; MemoryError"] * 2
 
 
 def test_the_end_of_a_one_shot_server_is_no_crash(sandbox: Sandbox) -> None:
