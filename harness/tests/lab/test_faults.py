@@ -195,3 +195,25 @@ def test_the_capture_of_a_relayed_link_is_whole(lab_process: Lab, relay: Relay) 
     assert relay
     with Wire(LabNear(lab_process)) as wire:
         assert wire.capture().certificate.holds
+
+
+def test_the_rule_of_a_wrong_stack_is_asked_before_any_fault(lab_process: Lab) -> None:
+    """What it drops no fault sees, what it doubles arrives twice."""
+    near_end, far_end = (socket.socket(fileno=end) for end in lab_process.ask("build", relayed=True).descriptors)
+
+    def rule(octets: bytes, sent: bool) -> list[bytes]:
+        return [] if sent and b"lost" in octets else [octets, octets] if sent and b"double" in octets else [octets]
+
+    with (
+        Relay(near_end, far_end, lambda: lab_process.ask("fence", nonce=0), rule),
+        lab_process.socket("near", socket.AF_INET, socket.SOCK_DGRAM) as near,
+        lab_process.socket("far", socket.AF_INET, socket.SOCK_DGRAM) as far,
+    ):
+        far.bind((FAR.v4[0], 7))
+        near.connect((FAR.v4[0], 7))
+
+        for text in (b"first", b"lost", b"double"):
+            near.send(text)
+
+        assert arrived(lab_process, far) == [b"first", b"double", b"double"]
+    lab_process.ask("clear")
