@@ -15,7 +15,7 @@ ENVIRONMENT := .venv
 INSTALLED := $(ENVIRONMENT)/installed
 RUN := $(ENVIRONMENT)/bin/python -m
 PIP_QUIETLY := pip --disable-pip-version-check --no-input --quiet
-PYTEST := $(RUN) pytest -q --dist worksteal
+PYTEST := $(RUN) pytest -q --dist worksteal --durations=20 --durations-min=0.5
 
 # The suites mostly wait, the harness's own tests compute (docs/dependencies.md has the figures, under pytest-xdist).
 PROCESSORS := $(shell nproc)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 OVERVIEW = 30  # findings that the summary lists at once; the others unfold
 IN_FULL = 50  # findings that show their evidence at once; of the others it is on the page of the test
+SLOWEST = 20  # tests that are named for the time they took
 LINES = 120  # of a listing that are shown, around those that are cited
 
 # A verdict is told by its word and its sign, never by colour alone.
@@ -223,6 +224,11 @@ class _Page:
             rows.setdefault(row.group, []).append(row)
         groups = [self._group(name, members) for name, members in rows.items()]
         return tuple(sorted(groups, key=lambda group: group.calm))
+
+    @cached_property
+    def slowest(self) -> tuple[Result, ...]:
+        """The tests that took longest, the longest first."""
+        return tuple(sorted(self.run.rows, key=lambda row: -row.seconds)[:SLOWEST])
 
     @cached_property
     def environment(self) -> dict[str, str]:
