@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from harness import budget
 from harness.analysis.accounting import Delivered, undelivered, unseen
 from harness.budget import Deadline
-from harness.capture import port_filter
+from harness.capture import pcapng, port_filter
 from harness.capture.certificate import Certificate
 from harness.capture.ring import Tap
 from harness.verdict import Inconclusive
@@ -24,6 +24,8 @@ from harness.wire.segment import Truncated
 from harness.wire.step import Step
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.lab.near import Near
     from harness.wire.frame import Frame
     from harness.wire.pattern import Pattern
@@ -67,6 +69,19 @@ class Capture:
     interface: str
     passed: int  # frames at the tap by the kernel's own count, markers too
     dropped: int
+
+    def as_pcapng(self, comment: str, cited: Mapping[int, str] | None = None) -> bytes:
+        """The octets of a pcapng file, with a comment for the whole and one for each frame that is cited."""
+        return pcapng.write(
+            pcapng.Capture(
+                frames=self.frames,
+                comments=dict(cited or {}),
+                interface=self.interface,
+                comment=comment,
+                received=self.passed,
+                dropped=self.dropped,
+            )
+        )
 
 
 class Wire:

@@ -95,7 +95,7 @@ def lab_process() -> Iterator[Lab | str]:
 
 
 @pytest.fixture
-def settings(request: pytest.FixtureRequest) -> Settings:
+def _settings(request: pytest.FixtureRequest) -> Settings:
     """What this run was told."""
     return settings_of(request.config)
 
@@ -121,9 +121,9 @@ def lab(lab_process: Lab | str, request: pytest.FixtureRequest) -> Iterator[Lab]
 
 
 @pytest.fixture
-def link(settings: Settings, request: pytest.FixtureRequest) -> Relay:
+def link(_settings: Settings, request: pytest.FixtureRequest) -> Relay:
     """The link with a relay between, for faults."""
-    if settings.address:
+    if _settings.address:
         raise NotApplicable("needs a link of ours, on which frames can be lost: start the subject with --serve")
     request.getfixturevalue("lab")
     relay: Relay = request.node.stash[relay_key]
@@ -131,13 +131,13 @@ def link(settings: Settings, request: pytest.FixtureRequest) -> Relay:
 
 
 @pytest.fixture
-def near(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Near]:
+def near(_settings: Settings, request: pytest.FixtureRequest) -> Iterator[Near]:
     """The side on which the probe stands: the lab's near end, or this host for a subject that runs already."""
     side: Near
-    if not settings.address:
+    if not _settings.address:
         side = LabNear(request.getfixturevalue("lab"))
     else:
-        _, host, port = external.parse(settings.address)
+        _, host, port = external.parse(_settings.address)
         places = external.resolve(host, port, "tcp")
         if all(is_loopback(place.host) for place in places.values()):
             try:
@@ -170,36 +170,36 @@ def _recorded(near: Near, request: pytest.FixtureRequest) -> Wire | None:
 
 
 @pytest.fixture
-def program(settings: Settings, request: pytest.FixtureRequest) -> Program | None:
+def program(_settings: Settings, request: pytest.FixtureRequest) -> Program | None:
     """The program under judgment; None for a subject that runs already."""
     chosen: Program | None = getattr(request, "param", None)
-    return chosen or next(iter(settings.programs), None)
+    return chosen or next(iter(_settings.programs), None)
 
 
 @pytest.fixture
-def protocol(program: Program | None, settings: Settings) -> Protocol:
+def protocol(program: Program | None, _settings: Settings) -> Protocol:
     """What the subject is said to answer, where its profile is an own protocol."""
-    return named(settings.profile or (program.profile if program else ""))
+    return named(_settings.profile or (program.profile if program else ""))
 
 
 @pytest.fixture
 def subject(
     program: Program | None,
     family: str,
-    settings: Settings,
+    _settings: Settings,
     _recorded: Wire | None,
     request: pytest.FixtureRequest,
 ) -> Iterator[Judged]:
     """The subject under judgment, ready."""
-    if reason := settings.absent.get(family) or (program.absent if program else ""):
+    if reason := _settings.absent.get(family) or (program.absent if program else ""):
         raise NotApplicable(reason)
     judged: Judged
     if program is None:
-        transport, host, port = external.parse(settings.address)
+        transport, host, port = external.parse(_settings.address)
         place = external.resolve(host, port, transport).get(family)
         if place is None:
             raise NotApplicable(f"{host} has no address of IP{family}")
-        judged = External(settings.address, settings.profile, transport, family, place)
+        judged = External(_settings.address, _settings.profile, transport, family, place)
     else:
         judged = start(request.getfixturevalue("lab"), program, family, dict(os.environ))
     request.node.stash[subject_key] = judged

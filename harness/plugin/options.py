@@ -46,13 +46,15 @@ class Settings:
         return self.address or self.programs[0].name
 
 
+_NOBODY = Settings(programs=())
+
 settings_key = pytest.StashKey[Settings]()
 absent_key = pytest.StashKey[dict[str, str]]()
 
 
 def settings_of(config: pytest.Config) -> Settings:
-    """The settings of this run."""
-    return config.stash[settings_key]
+    """The settings of this run; of one that was told nothing, in somebody else's suite, a run without a subject."""
+    return config.stash.get(settings_key, _NOBODY)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

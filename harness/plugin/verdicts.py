@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.capture import pcapng
 from harness.plugin import naming
 from harness.plugin.fixtures import subject_key, talkers_key, wire_key
 from harness.plugin.options import Settings, settings_of
@@ -208,7 +207,7 @@ def _with_evidence(
         folder,
         result.test,
         finding=text,
-        wire=_pcapng(capture, result, judgment) if capture and wanted else b"",
+        wire=capture.as_pcapng(f"{result.test}: {result.verdict}", judgment.cited) if capture and wanted else b"",
         segments=_listing(capture, judgment) if capture else "",
         subject=_account(subject, told),
         talks=_talks(item.stash.get(talkers_key, []), subject),
@@ -229,19 +228,6 @@ def _talks(talkers: list[Talker], subject: object) -> tuple[Talk, ...]:
             left_out=one.calls.left_out,
         )
         for one in talkers[:TALKS]
-    )
-
-
-def _pcapng(capture: Capture, result: Result, judgment: Judgment) -> bytes:
-    return pcapng.write(
-        pcapng.Capture(
-            frames=capture.frames,
-            comments=dict(judgment.cited or {}),
-            interface=capture.interface,
-            comment=f"{result.test}: {result.verdict}",
-            received=capture.passed,
-            dropped=capture.dropped,
-        )
     )
 
 

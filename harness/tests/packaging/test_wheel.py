@@ -177,3 +177,19 @@ def test_the_installed_command_judges_a_server(installed: Installed, tmp_path: P
     assert sorted((row["family"], row["verdict"]) for row in rows) == [("v4", "pass"), ("v6", "pass")]
     assert all(row["certificate"]["holds"] for row in rows)
     assert (run / "index.html").stat().st_size > 0
+
+
+def test_the_installed_fixtures_serve_a_strangers_suite(installed: Installed, tmp_path: Path) -> None:
+    """The entry point is enough for pytest to have them: nothing has to be imported or named."""
+    (tmp_path / "server.py").write_text(SERVER)
+    (tmp_path / "test_server.py").write_text(
+        "def test_echo(serve, probe, wire):\n"
+        "    client = probe.connect(serve('python3 server.py {host} {port}'))\n"
+        "    client.expect_back(b'hello')\n"
+        "    assert wire.flow(client).steps\n"
+    )
+
+    ran = installed.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=tmp_path)
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "1 passed" in ran.stdout or "1 skipped" in ran.stdout
