@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Endpoint, covers, got, octets, requires
+from harness.suite import Endpoint, checksum_fault, covers, got, octets, requires, sent
 
 if TYPE_CHECKING:
     from harness.suite import Probe, Raw, Serve, Subject, Wire
@@ -115,6 +115,31 @@ def test_header_of_the_subject_says_what_is_there(serve: Serve, raw: Raw, wire: 
     assert frame[header - (11 if subject.family == "v4" else 34)] == 17, "the protocol is UDP"
     fields = [int.from_bytes(frame[at : at + 2], "big") for at in range(header, header + 6, 2)]
     assert fields == [place.port, end.near.port, 8 + size]
+
+
+@covers("rfc768:Fields/checksum-covers-pseudo-header-and-data")
+@pytest.mark.parametrize("size", [1, 2, 1001])
+def test_checksum_of_the_subject_is_right(serve: Serve, raw: Raw, wire: Wire, size: int) -> None:
+    """The checksum is right over an even number of octets and over an odd one."""
+    subject, place = receiving(serve)
+    end = raw.datagrams(subject, to=place)
+
+    subject.tell(f"send-pattern-to {end.near.host} {end.near.port} {size} 7")
+
+    step = wire.wait_for(end, got.datagram(size=size))
+    assert not checksum_fault(wire.capture().frames[step.number - 1]), "the checksum is right"
+
+
+@covers("rfc1122:4.1.3.1/closed-udp-port-draws-port-unreachable")
+def test_closed_port_is_told(serve: Serve, raw: Raw, wire: Wire) -> None:
+    """A datagram to a port where nobody listens draws ICMP port unreachable, and nothing else."""
+    subject = serve()
+    end = raw.datagrams(subject, to=subject.address._replace(port=CLOSED))
+
+    end.send(b"anybody?")
+
+    wire.wait_for(end, got.icmp("port unreachable"))
+    wire.flow(end).expect_only(sent.datagram(), got.icmp("port unreachable"))
 
 
 @covers("rfc768:Fields/destination-port-demultiplexes-per-address")
