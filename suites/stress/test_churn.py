@@ -1,0 +1,36 @@
+"""Client after client, as fast as they can come: the last of many is owed what the first one got.
+
+What a server keeps of a client that has left (an entry in a table, a descriptor, a slot) shows only when many have.
+Each is alone with the server, so one that serves a client at a time has no harder task than one that serves all
+at once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.suite import Mismatch, control, covers
+
+if TYPE_CHECKING:
+    from harness.suite import Probe, Session, Subject
+
+PROFILES = ("echo", "request-reply", "protocol")
+
+CLIENTS = 520  # more than the tables of 64, 128, 256 or 512 entries that programs are written with
+
+
+@pytest.mark.slow
+@covers("house:any/churn")
+def check_serves_the_last_of_many_clients_like_the_first(subject: Subject, probe: Probe, session: Session) -> None:
+    """520 clients connect, are served and leave, one behind the other, and each gets what it is owed."""
+    with control():
+        session.serve()
+
+    for number in range(2, CLIENTS + 1):
+        try:
+            session.serve()
+        except Mismatch as missed:
+            expected = f"client {number} of {CLIENTS} is served like those before it: {missed.expected}"
+            raise Mismatch(expected, missed.actual, details=missed.details) from missed
