@@ -53,6 +53,7 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         dest="workers",
         help="tests at a time (default: two for each core; one where a running server is judged)",
     )
+    parser.add_argument("--version-command", metavar="CMD", help="prints your server's version, for the record")
     parser.add_argument(
         "--shard", metavar="K/N", help="only the K-th of N parts of the tests; `sockspec merge` joins them"
     )
@@ -103,6 +104,8 @@ def pytest_arguments(chosen: argparse.Namespace) -> list[str]:
         "--report": chosen.report,
     }
     words += [f"{name}={value}" for name, value in given.items() if value is not None]
+    if chosen.version_command is not None:
+        words.append(f"--version-command={chosen.version_command}")
     if chosen.shard is not None:
         words.append(f"--shard={chosen.shard}")
     if chosen.expression is not None:

@@ -7,7 +7,7 @@ import sys
 from typing import NoReturn
 
 from harness import __version__
-from harness.cli import check, completion, doctor, explain, gate, listing, proof, report
+from harness.cli import check, completion, doctor, explain, gate, listing, matrix, proof, report
 from harness.gate.baseline import BaselineError
 from harness.gate.shards import NotTogether
 from harness.record.disk import RecordError
@@ -43,7 +43,7 @@ def words() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"sockspec {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
-    for module in (check, report, gate, listing, explain, doctor, proof, completion):
+    for module in (check, report, gate, matrix, listing, explain, doctor, proof, completion):
         module.offer(commands)
     parser.set_defaults(parser=parser)
     return parser

@@ -18,7 +18,7 @@ from harness.lab.handle import Lab, LabUnavailable
 from harness.lab.near import HostNear, LabNear, is_loopback
 from harness.lab.relay import Relay
 from harness.lab.stack import stack
-from harness.plugin.options import Settings, settings_of
+from harness.plugin.options import Settings, place_of, settings_of
 from harness.plugin.selection import wrong_stack
 from harness.probe.client import Client
 from harness.probe.datagram import DatagramClient
@@ -191,7 +191,8 @@ def subject(
     request: pytest.FixtureRequest,
 ) -> Iterator[Judged]:
     """The subject under judgment, ready."""
-    if reason := _settings.absent.get(family) or (program.absent if program else ""):
+    offer = place_of(program if _settings.implementations else None, family)
+    if reason := _settings.absent.get(offer) or (program.absent if program else ""):
         raise NotApplicable(reason)
     judged: Judged
     if program is None:

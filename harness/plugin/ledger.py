@@ -17,7 +17,7 @@ import pytest
 
 from harness import budget, bundle
 from harness.plugin import naming, progress
-from harness.plugin.options import selection, settings_of
+from harness.plugin.options import Settings, selection, settings_of
 from harness.plugin.selection import is_judged, selected_nothing
 from harness.plugin.verdicts import folder_key
 from harness.proof import mutants
@@ -31,6 +31,7 @@ from harness.report import terminal
 from harness.report.model import Exit, Run
 from harness.report.publish import Published, publish
 from harness.spec.catalogue import load
+from harness.subject.implementations import version_of
 from harness.verdict import Finding, Verdict, worst
 
 if TYPE_CHECKING:
@@ -75,10 +76,10 @@ class Ledger:
             RunFacts(
                 subjects=(settings.subject_name,)
                 if settings.given
-                else tuple(p.name for p in (*settings.programs, *settings.wrong_runtimes)),
+                else tuple(dict.fromkeys(p.name for p in (*settings.programs, *settings.wrong_runtimes))),
                 command=tuple(["sockspec", *sys.argv[1:]] if self._config.option.sockspec_quiet else sys.argv),
                 strict=settings.strict,
-                environment=environment.facts(),
+                environment=environment.facts() | _versions(settings),
                 started=self._started,
                 planned=judged,
                 suite=environment.digest(bundle.root() / "suites"),
@@ -141,6 +142,15 @@ class Ledger:
             )
             return int(code or Exit.BROKEN)
         return int(code)
+
+
+def _versions(settings: Settings) -> dict[str, dict[str, str]]:
+    """The versions of the subjects, where a command was given that prints them."""
+    commands = {one.name: one.version for one in settings.implementations}
+    if settings.given:
+        commands[settings.subject_name] = settings.version_command
+    found = {name: version_of(command) for name, command in commands.items() if command}
+    return {"subjects": {name: version for name, version in found.items() if version}} if found else {}
 
 
 def _texts() -> dict[str, RequirementText]:

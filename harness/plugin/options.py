@@ -11,11 +11,12 @@ import pytest
 
 from harness import bundle
 from harness.gate import shards
-from harness.subject import external, foreign, inventory, protocol
+from harness.subject import external, foreign, implementations, inventory, protocol
 from harness.subject.profile import PROFILES
 
 if TYPE_CHECKING:
     from harness.gate.shards import Shard
+    from harness.subject.implementations import Implementation
     from harness.subject.inventory import Program
 
 PCAP = ("never", "failed", "all")
@@ -34,7 +35,9 @@ class Settings:
     strict: bool = False
     report: Path | None = None  # None: a new folder in reports/runs
     pcap: str = "all"
-    absent: dict[str, str] = field(default_factory=dict)  # family → why the subject does not offer it
+    absent: dict[str, str] = field(default_factory=dict)  # `place_of` → why the subject does not offer it
+    implementations: tuple[Implementation, ...] = ()  # those of --subjects, judged side by side
+    version_command: str = ""  # prints the version of the user's subject, for the record
     shard: Shard | None = None  # the part of the tests that this run judges; None for all
     families: tuple[str, ...] = FAMILIES  # on which every test is run
     repeat: int = 1  # times that every test is run
@@ -63,6 +66,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--serve", metavar="CMD", help="start this subject; {host} and {port} are filled in")
     group.addoption("--address", metavar="URL", help="judge a running subject: tcp://host:port or udp://host:port")
     group.addoption("--profile", metavar="P", help=f"the service it claims to speak: {profile_words()}")
+    group.addoption("--subjects", metavar="FILE", help="judge the implementations of this file, as `sockspec matrix`")
+    group.addoption("--version-command", metavar="CMD", help="prints the version of the subject, for the record")
     group.addoption("--family", choices=FAMILIES, help="on this IP family only (default: on both)")
     group.addoption(
         "--mutants",
@@ -111,6 +116,7 @@ def read(config: pytest.Config) -> Settings:
         "pcap": option.pcap,
         "shard": _shard(option.shard),
         "repeat": option.repeat,
+        "version_command": option.version_command or "",
         "families": (option.family,) if option.family else FAMILIES,
         "absent": config.stash.get(absent_key, {}) or getattr(config, "workerinput", {}).get("sockspec_absent", {}),
     }
@@ -120,6 +126,8 @@ def read(config: pytest.Config) -> Settings:
         if not profile:
             raise pytest.UsageError(f"say which service the subject speaks: --profile {profile_words(' | ')}")
         return _given(option.serve, option.address, profile, common)
+    if option.subjects is not None:
+        return _side_by_side(Path(option.subjects), kind, common)
     everybody = [*inventory.reference_servers().values(), *(inventory.mutants().values() if option.mutants else ())]
     everybody += foreign.programs().values() if option.foreign else ()
     programs = tuple(program for program in everybody if not profile or program.profile == profile)
@@ -149,6 +157,23 @@ def selection(config: pytest.Config) -> dict[str, str]:
 def profile_words(between: str = ", ") -> str:
     """What `--profile` takes, for a person."""
     return between.join((*PROFILES, *protocol.samples(), f"FILE{protocol.SUFFIX}"))
+
+
+def place_of(program: Program | None, family: str) -> str:
+    """The key of `Settings.absent` for one of several implementations; for a subject that is alone the family is."""
+    return f"{program.name} {program.profile} {family}" if program else family
+
+
+def _side_by_side(path: Path, kind: str, common: dict[str, Any]) -> Settings:
+    try:
+        found = implementations.read(path)
+    except ValueError as error:
+        raise pytest.UsageError(f"--subjects {error}") from None
+    programs = tuple(program for one in found for program in one.programs)
+    fitting = tuple(program for program in programs if not kind or protocol.kind_of(program.profile) == kind)
+    if not fitting:
+        raise pytest.UsageError(f"--subjects {path}: nobody there speaks {common['profile']}; take another --profile")
+    return Settings(programs=fitting, implementations=found, **common)
 
 
 def _given(serve: str | None, address: str | None, profile: str, common: dict[str, Any]) -> Settings:

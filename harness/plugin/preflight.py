@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.lab.handle import Lab, LabUnavailable
-from harness.plugin.options import absent_key, read
+from harness.plugin.options import absent_key, place_of, read
 from harness.report.model import Exit
 from harness.subject.process import NotReady, start
 
@@ -42,12 +42,20 @@ def absent_families(lab: Lab, program: Program) -> dict[str, str]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Start the user's subject once before the session; what it cannot do ends the run here, in one message."""
-    if hasattr(config, "workerinput") or config.option.collectonly or config.option.serve is None:
+    option = config.option
+    if hasattr(config, "workerinput") or option.collectonly or (option.serve is None and option.subjects is None):
         return None
-    program = read(config).programs[0]
+    settings = read(config)
     try:
         with Lab() as lab:
-            config.stash[absent_key] = absent_families(lab, program)
+            if not settings.implementations:
+                config.stash[absent_key] = absent_families(lab, settings.programs[0])
+            else:
+                config.stash[absent_key] = {
+                    place_of(program, family): reason
+                    for program in settings.programs
+                    for family, reason in absent_families(lab, program).items()
+                }
     except LabUnavailable:
         return None  # every test will say that it is not applicable, and why
     except NotReady as reason:

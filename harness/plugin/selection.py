@@ -74,6 +74,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "program" in metafunc.fixturenames and not settings.given:
         profiles = profiles_of(metafunc.function, metafunc.module)
         fitting = [program for program in settings.programs if kind_of(program.profile) in profiles]
+        if settings.implementations:  # one that speaks several of the profiles is asked once, as the first of them
+            fitting = list({program.name: program for program in reversed(fitting)}.values())[::-1]
         metafunc.parametrize("program", fitting, ids=[program.name for program in fitting], scope="function")
     if "wrong_runtime" in metafunc.fixturenames and settings.wrong_runtimes:
         covers: tuple[str, ...] = metafunc.function.__dict__.get("covers", ())
@@ -89,7 +91,9 @@ def _broken() -> dict[str, str]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what does not judge the subject that was given."""
     settings = settings_of(config)
-    if not settings.profile:
+    if settings.implementations:
+        kept = [item for item in items if not is_judged(item.nodeid) or _judges_subject(item)]
+    elif not settings.profile:
         kept = [item for item in items if not _without_subject(item)]
     else:
         kept = [item for item in items if not is_judged(item.nodeid) or _fits(item, kind_of(settings.profile))]
@@ -98,8 +102,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = kept
 
 
+def _judges_subject(item: pytest.Item) -> bool:
+    return isinstance(item, pytest.Function) and "program" in item.fixturenames and not _without_subject(item)
+
+
 def _fits(item: pytest.Item, kind: str) -> bool:
-    if not isinstance(item, pytest.Function) or "program" not in item.fixturenames or _without_subject(item):
+    if not isinstance(item, pytest.Function) or not _judges_subject(item):
         return False
     return kind in profiles_of(item.function, item.module)
 

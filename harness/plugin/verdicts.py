@@ -91,7 +91,11 @@ def _row(item: pytest.Item, call: pytest.CallInfo[None]) -> Result:
             settings.programs[0].name if settings.given and settings.programs else "",
             settings.address,
             settings.profile,
-            command="proof" if is_mutant(program) or is_foreign(program) else "check",
+            command=f"matrix {item.config.option.subjects}"
+            if settings.implementations
+            else "proof"
+            if is_mutant(program) or is_foreign(program)
+            else "check",
         ),
         repetition=repetition_of(item),
         worker=getattr(item.config, "workerinput", {}).get("workerid", ""),
