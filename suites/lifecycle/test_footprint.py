@@ -7,9 +7,11 @@ add hardly anything. Each has clients of every kind: served, and gone in the mid
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from harness.suite import SERVICES, UDP_SERVICES, MiB, Mismatch, State, control, covers, profiles
+from harness.suite import SERVICES, UDP_SERVICES, MiB, Mismatch, State, control, covers, profiles, requires
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,49 +45,60 @@ def visit(subject: Subject, probe: Probe, session: Session) -> None:
     probe.let_settle(subject)
 
 
-def expect_to_level_off(
-    subject: Subject, probe: Probe, session: Session, held: Callable[[], int], what: str, spare: int
-) -> None:
-    """Claim that one of a few batches of clients, if not the first, then a later one, adds no more than `spare`."""
+@dataclass(frozen=True)
+class Held:
+    """One kind of thing that a server holds, and how much more of it a batch of clients may leave."""
+
+    requirement: str
+    what: str
+    spare: int
+    of: Callable[[dict[str, int]], int]  # a footprint
+
+    def levels_off(self, footprints: list[dict[str, int]]) -> bool:
+        """Whether one of the batches added no more than `spare`."""
+        seen = [self.of(one) for one in footprints]
+        return any(later <= earlier + self.spare for earlier, later in pairwise(seen))
+
+
+# Who leaves a thread behind leaves its descriptors and its memory, too: the first that grows is what is told.
+HELD = (
+    Held("house:any/no-process-leak", "threads, processes and zombies", 5, lambda one: one["threads"] + one["zombies"]),
+    Held("house:any/no-descriptor-leak", "open descriptors", 5, lambda one: one["descriptors"]),
+    Held("house:any/memory-levels-off", "MiB of memory", 9, lambda one: one["memory"] // MiB),
+)
+
+
+@profiles(*SERVICES, *UDP_SERVICES)
+@covers(*(held.requirement for held in HELD), "house:any/survives")
+def check_leaves_nothing_behind(subject: Subject, probe: Probe, session: Session) -> None:
+    """However its clients leave, each gives back its descriptors, its thread or process, and its memory."""
     with control():
         session.serve()
     probe.let_settle(subject)
-    seen = [held()]
+    seen = [subject.footprint()]
 
     for _ in range(BATCHES):
-        visit(subject, probe, session)
-        seen.append(held())
-        if seen[-1] <= seen[-2] + spare:
+        with requires("house:any/survives"):
+            visit(subject, probe, session)
+        seen.append(subject.footprint())
+        if all(held.levels_off(seen) for held in HELD):
             return
 
+    for held in HELD:
+        if not held.levels_off(seen):
+            with requires(held.requirement):
+                expect_to_shrink(subject, probe, held, seen)
+
+
+def expect_to_shrink(subject: Subject, probe: Probe, held: Held, seen: list[dict[str, int]]) -> None:
+    """Claim that what was left behind by the last batch is soon given back."""
+    counts = ", ".join(str(held.of(one)) for one in seen)
+
     def growing() -> str:
-        return "" if held() <= seen[-2] + spare else f"{', '.join(map(str, seen))} {what}"
+        return "" if held.levels_off([seen[-2], subject.footprint()]) else f"{counts} {held.what}"
 
-    expected = f"{BATCH} clients more, and no more than {spare} {what} in addition"
+    expected = f"{BATCH} clients more, and no more than {held.spare} {held.what} in addition"
     probe.expect_soon(subject, expected, growing)
-
-
-@profiles(*SERVICES, *UDP_SERVICES)
-@covers("house:any/no-descriptor-leak", "house:any/survives")
-def check_leaves_no_descriptor_open(subject: Subject, probe: Probe, session: Session) -> None:
-    """However its clients leave, each gives its descriptors back."""
-
-    def held() -> int:
-        return subject.footprint()["descriptors"]
-
-    expect_to_level_off(subject, probe, session, held, "open descriptors", spare=5)
-
-
-@profiles(*SERVICES, *UDP_SERVICES)
-@covers("house:any/no-process-leak")
-def check_leaves_no_process_behind(subject: Subject, probe: Probe, session: Session) -> None:
-    """However its clients leave, each takes its thread or process along, and ended processes are waited for."""
-
-    def held() -> int:
-        footprint = subject.footprint()
-        return footprint["threads"] + footprint["zombies"]
-
-    expect_to_level_off(subject, probe, session, held, "threads, processes and zombies", spare=5)
 
 
 @covers("house:any/no-close-wait")
@@ -101,14 +114,3 @@ def check_leaves_no_connection_in_close_wait(subject: Subject, probe: Probe, ses
     visit(subject, probe, session)
 
     probe.expect_soon(subject, "no connection stays in CLOSE-WAIT", waiting)
-
-
-@profiles(*SERVICES, *UDP_SERVICES)
-@covers("house:any/memory-levels-off")
-def check_memory_levels_off(subject: Subject, probe: Probe, session: Session) -> None:
-    """Client after client is served in the same memory; 160 KiB for each, batch after batch, are not."""
-
-    def held() -> int:
-        return subject.footprint()["memory"] // MiB
-
-    expect_to_level_off(subject, probe, session, held, "MiB of memory", spare=9)
