@@ -69,7 +69,9 @@ HELD = (
 
 
 @profiles(*SERVICES, *UDP_SERVICES)
-@covers(*(held.requirement for held in HELD), "house:any/survives")
+@covers(
+    "house:any/no-process-leak", "house:any/no-descriptor-leak", "house:any/memory-levels-off", "house:any/survives"
+)
 def check_leaves_nothing_behind(subject: Subject, probe: Probe, session: Session) -> None:
     """However its clients leave, each gives back its descriptors, its thread or process, and its memory."""
     with control():
