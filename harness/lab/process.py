@@ -13,6 +13,7 @@ below says: a method is an operation, its arguments are the request, what it ret
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -30,6 +31,8 @@ from harness.lab import builder, children, fence, kernel, packet, witness
 from harness.lab.ends import FAR, LARGEST_MESSAGE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from harness.lab.builder import Ground
 
 HOST_NAME = "subject"
@@ -303,32 +306,66 @@ def enter_namespaces() -> None:
 
 
 def furnish() -> list[str]:
-    """Make /proc, /etc/hosts and the host name private; return what this machine would not let us do."""
+    """Make /proc, /etc/hosts and the host name private; return what this machine would not let us do.
+
+    Of root's programs /dev and /run are protected, too: a server that removes its pid file, where it was told that this
+    is /dev/null, or that writes one into /run, does so where nobody else sees it.
+    """
     kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWUTS)
     kernel.mount("", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
     kernel.set_host_name(HOST_NAME)
+    steps: list[tuple[str, Callable[[], None]]] = [
+        ("a /proc of its own", _private_proc),
+        ("an /etc/hosts of its own", _private_hosts),
+    ]
+    if not os.getuid():  # nobody else may write there
+        steps += [("a /dev that nobody changes", _protected_dev), ("a /run of its own", _private_run)]
     missing = []
-    try:
-        kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
-    except OSError as error:
-        missing.append(f"a /proc of its own ({error})")
-    try:
-        _private_hosts()
-    except OSError as error:
-        missing.append(f"an /etc/hosts of its own ({error})")
+    for what, step in steps:
+        try:
+            step()
+        except OSError as error:
+            missing.append(f"{what} ({error})")
     return missing
 
 
+def _private_proc() -> None:
+    kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
+
+
+def _protected_dev() -> None:
+    # Read-only is the folder, not the devices: those are written to as ever.
+    kernel.mount("/dev", "/dev", flags=kernel.MS_BIND | kernel.MS_REC)
+    kernel.mount("", "/dev", flags=kernel.MS_BIND | kernel.MS_REMOUNT | kernel.MS_RDONLY | kernel.MS_NOSUID)
+
+
+def _private_run() -> None:
+    with _memory_for_a_while() as folder:
+        upper, work = folder / "upper", folder / "work"
+        upper.mkdir()
+        work.mkdir()
+        options = f"lowerdir=/run,upperdir={upper},workdir={work}"
+        kernel.mount("overlay", "/run", "overlay", kernel.MS_NOSUID | kernel.MS_NODEV, options)
+
+
 def _private_hosts() -> None:
-    # A file that only this mount namespace ever sees: written on a memory file system laid over the folder for
-    # temporary files, bound over /etc/hosts, and uncovered again.
+    with _memory_for_a_while() as folder:
+        hosts = folder / "hosts"
+        hosts.write_text(_HOSTS)
+        kernel.mount(str(hosts), "/etc/hosts", flags=kernel.MS_BIND)
+
+
+@contextlib.contextmanager
+def _memory_for_a_while() -> Iterator[Path]:
+    """A file system that only this mount namespace ever sees, laid over the folder for temporary files meanwhile.
+
+    What was mounted from it stays when it is uncovered again.
+    """
     over = tempfile.gettempdir()
     here = Path.cwd()
     kernel.mount("tmpfs", over, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV)
     try:
-        hosts = Path(over, "hosts")
-        hosts.write_text(_HOSTS)
-        kernel.mount(str(hosts), "/etc/hosts", flags=kernel.MS_BIND)
+        yield Path(over)
     finally:
         kernel.detach(over)
         os.chdir(here)

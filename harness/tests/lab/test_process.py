@@ -6,7 +6,8 @@ import os
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,9 +16,6 @@ from harness.lab.children import Heard
 from harness.lab.handle import Lab, LabLost
 from harness.tests.lab.processes import descendants, held, held_beside, networks_of, still_there
 from harness.tests.lab.programs import DAEMON, ENVIRONMENT, gone, speaking
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # A hundred children in sessions of their own, which hold out against every signal that can be held out against.
 FAMILY_OF_HUNDRED = """
@@ -104,6 +102,20 @@ def test_what_a_program_came_to_is_told(lab: Lab) -> None:
 
     argv = ["/bin/sh", "-c", "kill -SEGV $$"]
     assert ended(lab, argv) == {"ended": True, "exit": None, "signal": "SIGSEGV", "stdout": "", "stderr": ""}
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="not applicable: only root may write there at all")
+def test_what_root_writes_beside_its_own_files_is_seen_by_nobody(lab: Lab) -> None:
+    """A pid file in /run is gone with the lab, and /dev/null stays a device, whatever a server takes it for."""
+    name = f"sockspec-{os.getpid()}"
+    script = f"echo 1 >/run/{name} && cat /run/{name}; echo 2 >/dev/{name}; echo 3 >/dev/null && exit 7"
+
+    told = ended(lab, ["/bin/sh", "-c", script])
+
+    assert told["exit"] == 7, told
+    assert told["stdout"] == "1\n"
+    assert "Read-only file system" in told["stderr"]
+    assert not any(Path(folder, name).exists() for folder in ("/run", "/dev"))
 
 
 def ended(lab: Lab, argv: list[str], **how: Any) -> dict[str, Any]:
