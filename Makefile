@@ -3,6 +3,7 @@
 #   make check         the verdicts, and where the report lies
 #   make test          the harness's own tests, then the suites
 #   make proof         shows that the suites can fail: every mutant must be rejected, and no correct server; fetches some
+#   make docs          builds the site into build/site
 #   make lint          formatting, lint and types, as CI asks for them
 #   make format        formats the code
 #   make constraints   renews the pinned versions
@@ -21,7 +22,7 @@ PYTEST := $(RUN) pytest -q --dist worksteal --durations=20 --durations-min=0.5
 PROCESSORS := $(shell nproc)
 
 .NOTPARALLEL:
-.PHONY: check proof test test-harness test-suites lint lint-format lint-code lint-types format environment constraints clean
+.PHONY: check proof test docs test-harness test-suites lint lint-format lint-code lint-types format environment constraints clean
 
 check: $(INSTALLED)
 	$(RUN) harness check
@@ -36,6 +37,9 @@ test-harness: $(INSTALLED)
 
 test-suites: $(INSTALLED)
 	$(PYTEST) -n $$((2 * $(PROCESSORS))) suites
+
+docs: $(INSTALLED)
+	$(RUN) mkdocs --quiet build --strict
 
 lint: lint-format lint-code lint-types
 
@@ -66,13 +70,13 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo "making the environment in $(ENVIRONMENT)"
 	@$(call new_environment,$(ENVIRONMENT))
 	@$(RUN) $(PIP_QUIETLY) install --constraint constraints.txt hatchling editables
-	@$(RUN) $(PIP_QUIETLY) install --constraint constraints.txt --no-build-isolation --editable '.[dev]'
+	@$(RUN) $(PIP_QUIETLY) install --constraint constraints.txt --no-build-isolation --editable '.[dev,docs]'
 	@touch $@
 
 constraints:
 	rm -rf build/fresh
 	@$(call new_environment,build/fresh)
-	build/fresh/bin/python -m $(PIP_QUIETLY) install --editable '.[dev]'
+	build/fresh/bin/python -m $(PIP_QUIETLY) install --editable '.[dev,docs]'
 	{ grep '^#' constraints.txt; build/fresh/bin/python -m pip freeze --exclude-editable; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt
 	rm -rf build/fresh
