@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import bundle, suite
 from harness.cli.main import words
-from harness.plugin import fixtures
+from harness.plugin import fixtures, guest
 from harness.plugin.naming import stable_id
 from harness.proof import mutants
 from harness.report.model import Exit
@@ -152,10 +152,12 @@ def exit_codes() -> str:
 
 def fixture_page() -> str:
     """The fixtures, and all that `harness.suite` gives."""
-    shown = [node for node in _fixtures(inspect.getsource(fixtures)) if not node.name.startswith("_")]
-    rows = [(code(node.name), code(_yielded(node)), plain(_first(ast.get_docstring(node) or ""))) for node in shown]
-    text = "# Fixtures\n\nA test takes them by naming them. [Writing a test](../writing-a-test.md) shows how.\n\n"
-    text += table(("fixture", "is a", "which is"), rows)
+    lent = {node.name: node for source in (fixtures, guest) for node in _fixtures(inspect.getsource(source))}
+    text = "# Fixtures\n\n## In your own test suite\n\nWhere sockspec is installed, pytest has these; "
+    text += "[how to use them](../pytest-plugin.md).\n\n"
+    text += _fixture_table(lent[name] for name in guest.__all__ if not name.startswith("_"))
+    text += "## In the suites of sockspec\n\n[Writing a test](../writing-a-test.md) shows how they are used.\n\n"
+    text += _fixture_table(node for node in _fixtures(inspect.getsource(fixtures)) if not node.name.startswith("_"))
     text += (
         "## What `harness.suite` gives\n\nA suite imports from this one module what it needs beside the fixtures.\n\n"
     )
@@ -165,6 +167,11 @@ def fixture_page() -> str:
         ((code(_signature(name, one)), plain(_first(_doc(one)))) for name, one in given if inspect.isroutine(one)),
     )
     return text + "".join(_class(name, one) for name, one in given if inspect.isclass(one))
+
+
+def _fixture_table(shown: Iterable[ast.FunctionDef]) -> str:
+    rows = ((code(one.name), code(_yielded(one)), plain(_first(ast.get_docstring(one) or ""))) for one in shown)
+    return table(("fixture", "is a", "which is"), rows)
 
 
 def _fixtures(source: str) -> Iterator[ast.FunctionDef]:

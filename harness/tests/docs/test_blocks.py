@@ -24,7 +24,7 @@ from harness.gate import baseline
 from harness.proof import mutants
 from harness.report.model import Exit
 from harness.spec.catalogue import load
-from harness.subject import protocol
+from harness.subject import implementations, protocol
 from harness.tests.docs.pages import ROOT, Block, blocks, pages, without_blocks
 from harness.tests.plugin.sandbox import Sandbox, environment
 
@@ -46,6 +46,8 @@ LEFT_OUT = {
     r"make ": "builds or judges for minutes; CI runs these targets",
     r"bash \.ci/run": "what runs this very test",
     r"pip install ": "installs from a registry",
+    r"sockspec (check|proof) --repeat": "takes ten times as long as a run",
+    r"sockspec proof -k stack_": "takes a minute; harness/tests/cli/test_proof.py has what it does",
     r"\S*sockspec check (tcp|udp)://": "a server that runs already: harness/tests/cli/test_running.py has one",
 }
 
@@ -59,6 +61,7 @@ QUICK_FOR = {
     "docs/tutorial.md": "survives_a_client_that_resets and connect",
     "docs/gate.md": "returns_what_it_gets or adds_nothing or empty_session",  # one for each shard at least
     "docs/own-protocol.md": "answers_as_described",
+    "docs/matrix.md": "returns_what_it_gets and (asyncio or threading)",
     "docs/tutorial-servers.md": "greeting_is_one_line",
 }
 
@@ -140,7 +143,9 @@ def test_python_compiles(block: Block) -> None:
 def test_tests_pass(tmp_path: Path) -> None:
     """Each test that a page shows, in a suite of its own, on IPv4."""
     sandbox = Sandbox(tmp_path)
-    shown = [block for block in of("python") if re.search(r"^def (test|check)_", block.text, re.MULTILINE)]
+    shown = [
+        block for block in of("python") if not block.file and re.search(r"^def (test|check)_", block.text, re.MULTILINE)
+    ]
     for number, block in enumerate(shown):
         sandbox.suite(f"import errno, socket\nPROFILES = ('echo',)\n{block.text}", f"block_{number}")
 
@@ -155,15 +160,16 @@ def test_tests_pass(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("block", of("toml"), ids=str)
-def test_toml_is_read_by_its_reader(block: Block) -> None:
-    """Profiles, baselines, mutants, and requirements."""
+def test_toml_is_read_by_its_reader(block: Block, tmp_path: Path) -> None:
+    """Profiles, baselines, implementations, and entries of mutants as they are."""
     table = tomllib.loads(block.text)
     if "exchange" in table:
         assert protocol.parse(block.text, block.place).exchanges
     elif "known" in table:
         assert baseline.parse(block.text, block.place).known
-    elif "requirement" in table:
-        assert {entry["id"] for entry in table["requirement"]}
+    elif any("serve" in entry for entry in table.values()):
+        (tmp_path / "subjects.toml").write_text(block.text)
+        assert implementations.read(tmp_path / "subjects.toml")
     else:
         for name, entry in table.items():
             wrong = mutants.Mutant(**{"profile": "runtime", "name": name, **entry})
@@ -211,8 +217,10 @@ def test_commands_answer(page: str, reader: Path) -> None:
 
 def run(command: str, page: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """One command, as a shell runs it, in the environment of a reader."""
-    # One worker: a second one costs its start, and there is one test. The commands' own words stand behind, and win.
-    words = f"-p no:hypothesispytest --maxprocesses=1 --family=v4 -k '{QUICK_FOR.get(page, QUICK)}'"
+    words = "-p no:hypothesispytest"
+    if "sockspec" in command.partition(" ")[0]:
+        # One worker: a second one costs its start, and there is one test. The command's own words win.
+        words += f" --maxprocesses=1 --family=v4 -k '{QUICK_FOR.get(page, QUICK)}'"
     return subprocess.run(
         ["bash", "-c", command],
         cwd=folder,
