@@ -25,6 +25,7 @@ from harness.proof import mutants
 from harness.report.model import Exit
 from harness.spec.catalogue import load
 from harness.subject import implementations, protocol
+from harness.tests.docs import one_process
 from harness.tests.docs.pages import ROOT, Block, blocks, pages, without_blocks
 from harness.tests.plugin.sandbox import Sandbox, environment
 
@@ -195,12 +196,18 @@ def reader(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("page", sorted({block.page for block in of("sh", "console")}))
 def test_commands_answer(page: str, reader: Path) -> None:
-    """From the top of the page to its end, each command once."""
+    """From the top of the page to its end, each command once; what an earlier page has and leaves nothing, there."""
     shown = [block for block in every_block() if block.page == page]
     for block in reversed(shown):  # a file that is shown further down is there already
         if block.file:
             (reader / block.file).write_text(block.text)
-    tried: set[str] = set()
+    tried = {
+        command
+        for block in of("sh", "console")
+        if block.page < page
+        for command in commands(block)
+        if "--report" not in command
+    }
     for block in shown:
         if block.file:
             (reader / block.file).write_text(block.text)
@@ -219,8 +226,8 @@ def run(command: str, page: str, folder: Path) -> subprocess.CompletedProcess[st
     """One command, as a shell runs it, in the environment of a reader."""
     words = "-p no:hypothesispytest"
     if "sockspec" in command.partition(" ")[0]:
-        # One worker: a second one costs its start, and there is one test. The command's own words win.
-        words += f" --maxprocesses=1 --family=v4 -k '{QUICK_FOR.get(page, QUICK)}'"
+        # The command's own words stand behind these, and win.
+        words += f" -p {one_process.__name__} --family=v4 -k '{QUICK_FOR.get(page, QUICK)}'"
     return subprocess.run(
         ["bash", "-c", command],
         cwd=folder,
