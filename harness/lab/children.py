@@ -221,11 +221,10 @@ class Children:
             if pid in self._by_pid:
                 self._by_pid[pid].status = status
 
-    def kill_all(self) -> None:
-        """Kill every process of this pid namespace but the lab itself; what has become of each can still be asked."""
+    def signal_all(self, number: signal.Signals) -> None:
+        """Send a signal to every process of this pid namespace but the lab itself; ProcessLookupError without any."""
         _alone()
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(-1, signal.SIGKILL)
+        os.kill(-1, number)
 
     def end_all(self) -> None:
         """Kill every process of this pid namespace but the lab itself, and forget them; return when all are gone."""
@@ -319,12 +318,11 @@ def _pids() -> list[int]:
     return sorted(int(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit() and entry.name != "1")
 
 
-def all_stopped(group: int) -> bool:
-    """Whether every process of the process group is stopped by a signal (or has ended)."""
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit() and entry.name != "1":
-            with contextlib.suppress(OSError):
-                fields = Path(entry.path, "stat").read_bytes().rpartition(b")")[2].split()
-                if int(fields[2]) == group and fields[0] not in {b"T", b"Z", b"X"}:
-                    return False
+def all_stopped() -> bool:
+    """Whether every process of the lab's programs is stopped by a signal (or has ended)."""
+    for pid in _pids():
+        with contextlib.suppress(OSError):  # gone meanwhile
+            state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0]
+            if state not in {b"T", b"Z", b"X"}:
+                return False
     return True

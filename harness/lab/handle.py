@@ -1,8 +1,14 @@
-"""What a test process holds of its lab: ask, and get an answer or a socket."""
+"""What a test process holds of its lab: ask, and get an answer or a socket.
+
+Questions and answers carry a number. A question may be left before its answer has come: its budget is over, or the net
+below a test that hangs (pytest-timeout) raises in the middle of it. Its answer still comes, and without a number the
+next question would take it for its own, and each further one that of the question before.
+"""
 
 from __future__ import annotations
 
 import array
+import itertools
 import json
 import os
 import select
@@ -52,8 +58,9 @@ class Lab:
                 stdin=subprocess.DEVNULL,
             )
         self._control.settimeout(_START)
+        self._numbers = itertools.count(1)
         try:
-            greeting = self._receive().values
+            greeting = self._receive(Deadline(_START)).values
         except BaseException:
             self.close()
             raise
@@ -84,17 +91,26 @@ class Lab:
 
     def ask(self, operation: str, **arguments: Any) -> Answer:
         """Have the lab process do one operation (see `harness.lab.process.Lab`); OSError when the kernel refused it."""
+        number = next(self._numbers)
         try:
-            self._control.send(json.dumps({"operation": operation, **arguments}).encode())
-            answer = self._receive()
+            self._control.send(json.dumps({"question": number, "operation": operation, **arguments}).encode())
+            answer = self._answer_to(number)
         except (OSError, LabLost) as error:
             raise LabLost(f"the lab process did not answer {operation!r}: {error}") from error
         if refused := answer.values.get("refused"):
             raise (OSError(refused["errno"], refused["text"]) if refused["errno"] else RuntimeError(refused["text"]))
         return answer
 
-    def _receive(self) -> Answer:
+    def _answer_to(self, number: int) -> Answer:
         deadline = Deadline(_START)
+        while True:
+            answer = self._receive(deadline)
+            if answer.values.pop("question") == number:
+                return answer
+            for descriptor in answer.descriptors:  # of a question that was left
+                os.close(descriptor)
+
+    def _receive(self, deadline: Deadline) -> Answer:
         if not select.select([self._control], [], [], deadline.left)[0]:
             raise LabLost(f"no answer within {deadline}")
         message, ancillary, _, _ = self._control.recvmsg(LARGEST_MESSAGE, socket.CMSG_SPACE(8 * 4))

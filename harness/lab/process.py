@@ -6,9 +6,10 @@ kernel ends everything below it; pid 1 ends when the test process closes the con
 stays behind, whatever happens. (A process that has unshared its pid namespace cannot fork again once that pid 1 is
 gone, hence one outer process for each lab.)
 
-The test process asks over a socket that keeps message borders: one JSON object each way, descriptors beside it. Every
-operation is short and never waits for a subject, so one at a time is enough. What the operations are, the class `Lab`
-below says: a method is an operation, its arguments are the request, what it returns is the answer.
+The test process asks over a socket that keeps message borders: one JSON object each way, with the number of the
+question, and descriptors beside it. Every operation is short and never waits for a subject, so one at a time is enough.
+What the operations are, the class `Lab` below says: a method is an operation, its arguments are the request, what it
+returns is the answer.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from harness.lab.builder import Ground
 
 HOST_NAME = "subject"
+
+_STANDSTILL = 5.0  # seconds: a process stops when it next runs, and on a loaded machine each has to wait for its turn
 
 _HOSTS = f"""\
 127.0.0.1 localhost
@@ -173,7 +176,8 @@ class Lab:
 
     def kill(self) -> dict[str, Any]:
         """Kill every program, with all that it has started, in whatever process group."""
-        self.children.kill_all()
+        with contextlib.suppress(ProcessLookupError):
+            self.children.signal_all(signal.SIGKILL)
         return {}
 
     def terminate(self, protocol: int, states: int, port: int) -> dict[str, Any]:
@@ -188,15 +192,19 @@ class Lab:
         """Leave those who hold a port so many descriptors to `spare`; answer how many they have free, all together."""
         return {"free": sum(children.limit_descriptors(pid, spare) for pid in self._holders(protocol, states, port))}
 
-    def pause(self, pid: int) -> dict[str, Any]:
-        """Stop a program and all of its process group, and see that they stand still."""
-        group = self.children[pid].group
-        os.killpg(group, signal.SIGSTOP)
-        deadline = Deadline(2.0)
-        while not children.all_stopped(group):
+    def pause(self) -> dict[str, Any]:
+        """Stop every program, with all that it has started, in whatever process group; see that they stand still."""
+        self.children.signal_all(signal.SIGSTOP)
+        deadline = Deadline(_STANDSTILL)
+        while not children.all_stopped():
             if deadline.over:
-                raise TimeoutError(f"process group {group} did not stop within {deadline}")
+                raise TimeoutError(f"the programs did not stop within {deadline}")
             os.sched_yield()
+        return {}
+
+    def resume(self) -> dict[str, Any]:
+        """Let every program go on that was stopped; ProcessLookupError when there is none."""
+        self.children.signal_all(signal.SIGCONT)
         return {}
 
     def activity(self) -> dict[str, int]:
@@ -282,8 +290,10 @@ def serve(control: socket.socket, building: socket.socket) -> None:
             request = control.recv(LARGEST_MESSAGE)
             if not request:
                 return
-            answer, descriptors = _answer(lab, json.loads(request))
-            socket.send_fds(control, [json.dumps(answer).encode()], descriptors)
+            asked = json.loads(request)
+            number = {"question": asked.pop("question")}
+            answer, descriptors = _answer(lab, asked)
+            socket.send_fds(control, [json.dumps(answer | number).encode()], descriptors)
             for descriptor in descriptors:
                 os.close(descriptor)
 

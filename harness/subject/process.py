@@ -231,14 +231,14 @@ class Subject:
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to it and all of its process group; the test answers for what comes of it."""
-        self._reach("signal", number=int(number))
+        self._reach("signal", pid=self.pid, number=int(number))
         if number not in {signal.SIGSTOP, signal.SIGCONT}:
             self.may_end = True
 
     def _reach(self, operation: str, **arguments: Any) -> None:
         """Do something to its processes; a claim that there are any."""
         try:
-            self._lab.ask(operation, pid=self.pid, **arguments)
+            self._lab.ask(operation, **arguments)
         except ProcessLookupError:  # what the test did before has ended it
             raise Mismatch("the subject goes on serving", in_a_line(self.told())) from None
 
@@ -276,7 +276,7 @@ class Subject:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Hold it still for the block (SIGSTOP), so that what happens meanwhile is the kernel's doing alone.
+        """Hold all its processes still for the block (SIGSTOP): what happens meanwhile is the kernel's doing alone.
 
         Not applicable to a program that ends of being held still: it would be blamed for what we do meanwhile.
         """
@@ -287,14 +287,14 @@ class Subject:
             yield
         finally:
             with contextlib.suppress(ProcessLookupError):  # ended, or just ending, by what the block did
-                self._lab.ask("signal", pid=self.pid, number=int(signal.SIGCONT))
+                self._lab.ask("resume")
 
     def stop_and_continue(self) -> str:
         """Hold it still while it waits, as Ctrl-Z and fg do in a shell; how it ended of that, empty if it goes on."""
         Patience(self).at_rest(_REST)  # only a call that waits is interrupted
         self._reach("pause")
         with contextlib.suppress(ProcessLookupError):
-            self._lab.ask("signal", pid=self.pid, number=int(signal.SIGCONT))
+            self._lab.ask("resume")
         Patience(self).at_rest(_REST)
         return in_a_line(self.told()) if self.ended else ""
 

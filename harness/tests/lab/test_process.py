@@ -290,3 +290,22 @@ def test_a_lab_that_is_gone_is_told_as_such() -> None:
 
         with pytest.raises(LabLost, match=r"^the lab process did not answer 'build': "):
             lab.ask("build")
+
+
+def test_a_late_answer_is_not_taken_for_that_of_the_next_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question whose budget ran out costs itself only, and its descriptors are not kept."""
+    with Lab() as lab:
+        lab.ask("build")
+        before = len(os.listdir("/proc/self/fd"))
+        tree = descendants(lab.pid)
+        for pid in tree:
+            os.kill(pid, signal.SIGSTOP)
+        with monkeypatch.context() as patch:
+            patch.setattr("harness.lab.handle._START", 0.01)
+            with pytest.raises(LabLost, match=r"no answer within 0\.01 s"):
+                lab.socket("near", socket.AF_INET, socket.SOCK_STREAM)
+        for pid in tree:
+            os.kill(pid, signal.SIGCONT)
+
+        assert processes_of(lab) == 0
+        assert len(os.listdir("/proc/self/fd")) == before

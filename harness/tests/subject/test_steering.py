@@ -68,11 +68,12 @@ def test_a_paused_subject_reads_nothing(lab: Lab, echo: Subject) -> None:
     assert not echo.may_end
 
 
-def test_every_thread_and_child_stands_still(lab: Lab) -> None:
-    """A subject of several processes is paused as one."""
-    counts = "import os, sys\nos.fork()\nos.fork()\nprint(os.getpid(), flush=True)\nwhile True: pass\n"
-    listens = f"import socket; l = socket.create_server(('', {{port}})); exec({counts!r})"
-    subject = start(lab, from_command(f'{sys.executable} -c "{listens}"', "echo"), "v4", {})
+@pytest.mark.parametrize("first", ["", "os.setsid(); "], ids=["in_one_group", "in_groups_of_their_own"])
+def test_every_thread_and_child_stands_still(lab: Lab, first: str) -> None:
+    """A subject of several processes is paused as one, and goes on as one."""
+    opens = "import os, socket; l = socket.socket(); l.bind(('', {port})); pid = os.fork()"
+    runs = f"exec('if not pid: {first}l.listen()\\nwhile True: pass')"
+    subject = start(lab, from_command(f'{sys.executable} -c "{opens}; {runs}"', "echo"), "v4", {})
 
     with subject.paused():
         before = subject.look()
@@ -80,6 +81,7 @@ def test_every_thread_and_child_stands_still(lab: Lab) -> None:
 
     assert before.running == after.running == 0
     assert before.ticks == after.ticks
+    assert subject.look().running > 0
     subject.close()
 
 
