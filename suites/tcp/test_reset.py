@@ -55,7 +55,7 @@ def brought_to(state: State, subject: Subject, raw: Raw) -> RawPeer:
 @IN_EACH
 def test_exact_reset_ends_the_connection(serve: Serve, raw: Raw, state: State) -> None:
     """A RST at the next number expected ends the connection in every state, without an answer."""
-    subject = serve()
+    subject = serve(slow_timers=True)
     peer = brought_to(state, subject, raw)
 
     peer.send("RST")
@@ -68,7 +68,7 @@ def test_exact_reset_ends_the_connection(serve: Serve, raw: Raw, state: State) -
 @IN_EACH
 def test_reset_within_the_window_is_challenged(serve: Serve, raw: Raw, state: State) -> None:
     """A RST beside the next number expected may be forged: an ACK asks whether it was meant, and nothing has ended."""
-    subject = serve()
+    subject = serve(slow_timers=True)
     peer = brought_to(state, subject, raw)
 
     peer.send("RST", seq=peer.snd_nxt + 1)
@@ -81,7 +81,7 @@ def test_reset_within_the_window_is_challenged(serve: Serve, raw: Raw, state: St
 @pytest.mark.parametrize("place", [-1, 1 << 20, 1 << 31], ids=["before", "behind", "opposite"])
 def test_reset_outside_the_window_is_dropped(serve: Serve, raw: Raw, place: int) -> None:
     """A RST at a number that cannot be one of ours is not even answered."""
-    subject = serve()
+    subject = serve(slow_timers=True)
     peer = brought_to(State.ESTABLISHED, subject, raw)
 
     peer.send("RST", seq=peer.snd_nxt + place)
@@ -93,7 +93,7 @@ def test_reset_outside_the_window_is_dropped(serve: Serve, raw: Raw, place: int)
 @covers("rfc5961:7/challenge-acks-are-throttled")
 def test_challenges_are_few(serve: Serve, raw: Raw) -> None:
     """A hundred RSTs within the window draw no hundred ACKs."""
-    subject = serve()
+    subject = serve(slow_timers=True)
     peer = brought_to(State.ESTABLISHED, subject, raw)
 
     for place in range(100):
@@ -106,7 +106,7 @@ def test_challenges_are_few(serve: Serve, raw: Raw) -> None:
 @covers("rfc9293:SHLD-2")
 def test_reset_may_carry_data(serve: Serve, raw: Raw) -> None:
     """A RST that explains itself in words is a RST."""
-    subject = serve()
+    subject = serve(slow_timers=True)
     peer = brought_to(State.ESTABLISHED, subject, raw)
 
     peer.send("RST ACK", b"so long")
@@ -118,7 +118,7 @@ def test_reset_may_carry_data(serve: Serve, raw: Raw) -> None:
 @covers("rfc9293:MUST-66")
 def test_reset_counts_while_the_window_is_closed(serve: Serve, raw: Raw) -> None:
     """A subject that takes no more octets still hears that the connection is over."""
-    subject = serve()
+    subject = serve(slow_timers=True)
     subject.tell(f"option SOL_SOCKET SO_RCVBUF {4 * KiB} #0")
     peer = brought_to(State.ESTABLISHED, subject, raw)
     fill_window(peer)
@@ -140,7 +140,7 @@ def fill_window(peer: RawPeer) -> None:
 @covers("rfc9293:MUST-12")
 def test_program_is_told_fin_from_reset(serve: Serve, raw: Raw) -> None:
     """A reader sees the end of the stream behind a FIN, and an error behind a RST."""
-    subject = serve()
+    subject = serve(slow_timers=True)
     orderly, aborted = raw.connect(subject), raw.connect(subject)
     subject.tell("accept")
     subject.tell("accept")
@@ -156,7 +156,7 @@ def test_program_is_told_fin_from_reset(serve: Serve, raw: Raw) -> None:
 @covers("linux:recv/data-queued-before-rst-readable")
 def test_reset_discards_nothing_that_was_queued(serve: Serve, raw: Raw) -> None:
     """Octets that arrived before the RST can still be read on Linux; then the error shows."""
-    subject = serve()
+    subject = serve(slow_timers=True)
     peer = raw.connect(subject)
     subject.tell("accept")
 
@@ -179,7 +179,7 @@ def test_reset_discards_nothing_that_was_queued(serve: Serve, raw: Raw) -> None:
 @covers("rfc9293:3.10.7.4/rst-in-syn-received-returns-to-listen")
 def test_reset_of_a_half_open_connection_is_not_told(serve: Serve, raw: Raw) -> None:
     """A RST behind the SYN ACK takes the half-open connection away: accept() waits for the next one."""
-    subject = serve()
+    subject = serve(slow_timers=True)
     peer = raw.peer(subject)
     peer.send_syn()
     peer.expect(got.SYN_ACK)
@@ -196,7 +196,7 @@ def test_reset_of_a_half_open_connection_is_not_told(serve: Serve, raw: Raw) -> 
 @covers("linux:accept/aborted-connection-before-accept")
 def test_reset_in_the_queue_does_not_end_the_accept_loop(serve: Serve, raw: Raw) -> None:
     """accept() gives a connection that was reset while it waited, which then says so; the next client is served."""
-    subject = serve()
+    subject = serve(slow_timers=True)
     gone, other = raw.connect(subject), raw.connect(subject)
 
     gone.send("RST ACK")
@@ -214,7 +214,7 @@ def test_reset_in_the_queue_does_not_end_the_accept_loop(serve: Serve, raw: Raw)
 @pytest.mark.parametrize("ack", [0, 2, 1 << 31], ids=["too_low", "too_high", "far"])
 def test_wrong_acknowledgment_of_the_syn_ack_is_reset(serve: Serve, raw: Raw, ack: int) -> None:
     """An ACK of another number than the SYN ACK's draws a RST at that number; the right one is still taken."""
-    subject = serve()
+    subject = serve(slow_timers=True)
     peer = raw.peer(subject)
     peer.send_syn()
     peer.expect(got.SYN_ACK)
@@ -231,7 +231,7 @@ def test_wrong_acknowledgment_of_the_syn_ack_is_reset(serve: Serve, raw: Raw, ac
 @pytest.mark.parametrize("flags", ["RST", "RST ACK"])
 def test_listener_is_deaf_to_resets(serve: Serve, raw: Raw, flags: str) -> None:
     """A RST to a listening port draws nothing, and the next client is served."""
-    subject = serve()
+    subject = serve(slow_timers=True)
     peer = raw.peer(subject)
 
     peer.send(flags)
@@ -257,7 +257,7 @@ def test_listener_resets_what_acknowledges(serve: Serve, raw: Raw, flags: str) -
 @pytest.mark.parametrize("flags", ["", "PSH", "FIN", "URG"], ids=["none", "psh", "fin", "urg"])
 def test_listener_drops_what_neither_opens_nor_acknowledges(serve: Serve, raw: Raw, flags: str) -> None:
     """A segment with none of SYN, ACK and RST is as if it had never come."""
-    subject = serve()
+    subject = serve(slow_timers=True)
     peer = raw.peer(subject)
 
     peer.send(flags, b"what?")
@@ -269,7 +269,7 @@ def test_listener_drops_what_neither_opens_nor_acknowledges(serve: Serve, raw: R
 @covers("rfc9293:3.10.7.1/rst-sequence-taken-from-ack")
 def test_closed_port_resets_at_the_number_acknowledged(serve: Serve, raw: Raw) -> None:
     """To a segment with ACK a closed port answers RST at that number, and acknowledges nothing."""
-    subject = serve()
+    subject = serve(slow_timers=True)
     peer = raw.peer(subject, to=subject.address._replace(port=1))
 
     peer.send("PSH ACK", b"hello?", ack=4711)
@@ -283,7 +283,7 @@ def test_closed_port_resets_at_the_number_acknowledged(serve: Serve, raw: Raw) -
 @pytest.mark.parametrize(("flags", "size"), [("SYN", 0), ("PSH", 6), ("FIN", 0)], ids=["syn", "data", "fin"])
 def test_closed_port_acknowledges_what_it_resets(serve: Serve, raw: Raw, flags: str, size: int) -> None:
     """To a segment without ACK a closed port answers RST ACK at 0 that acknowledges all of it, SYN and FIN too."""
-    subject = serve()
+    subject = serve(slow_timers=True)
     peer = raw.peer(subject, to=subject.address._replace(port=1))
 
     peer.send(flags, b"hello?"[:size])
@@ -297,7 +297,7 @@ def test_closed_port_acknowledges_what_it_resets(serve: Serve, raw: Raw, flags: 
 @pytest.mark.parametrize("flags", ["RST", "RST ACK"])
 def test_closed_port_does_not_answer_a_reset(serve: Serve, raw: Raw, flags: str) -> None:
     """A RST never draws a RST: two ends would not come to rest."""
-    subject = serve()
+    subject = serve(slow_timers=True)
     peer = raw.peer(subject, to=subject.address._replace(port=1))
 
     peer.send(flags)
@@ -314,7 +314,7 @@ def test_closed_port_does_not_answer_a_reset(serve: Serve, raw: Raw, flags: str)
 @pytest.mark.parametrize("iss", [1_000_001, 1, 0x80000000], ids=["in_window", "before", "far"])
 def test_syn_of_a_peer_that_forgot_is_challenged(serve: Serve, raw: Raw, iss: int) -> None:
     """A SYN on a connection that stands draws an ACK; a peer that knows nothing of it resets, and may come again."""
-    subject = serve()
+    subject = serve(slow_timers=True)
     old = brought_to(State.ESTABLISHED, subject, raw)
 
     old.send("SYN", seq=iss - old.iss)
@@ -330,7 +330,7 @@ def test_syn_of_a_peer_that_forgot_is_challenged(serve: Serve, raw: Raw, iss: in
 @covers("rfc9293:3.5.1/half-open-peer-discovered-by-rst")
 def test_sender_learns_from_a_reset_that_the_peer_forgot(serve: Serve, raw: Raw) -> None:
     """The data of a subject whose peer has forgotten the connection draws a RST, and the program is told."""
-    subject = serve()
+    subject = serve(slow_timers=True)
     peer = brought_to(State.ESTABLISHED, subject, raw)
 
     subject.tell("send 68656c6c6f")
@@ -345,7 +345,7 @@ def test_sender_learns_from_a_reset_that_the_peer_forgot(serve: Serve, raw: Raw)
 @covers("linux:err/epipe-after-close-wait-reset")
 def test_reset_in_close_wait_breaks_the_pipe(serve: Serve, raw: Raw) -> None:
     """Who was told the end of the stream, and then was reset, cannot send: EPIPE."""
-    subject = serve()
+    subject = serve(slow_timers=True)
     peer = brought_to(State.CLOSE_WAIT, subject, raw)
 
     peer.send("RST")
