@@ -18,6 +18,9 @@ RUN := $(ENVIRONMENT)/bin/python -m
 PIP_QUIETLY := pip --disable-pip-version-check --no-input --quiet
 PYTEST := $(RUN) pytest -q --dist worksteal --durations=20 --durations-min=0.5
 
+# pytest rewrites assertions when it imports a test; who forbids it to keep that pays a second in each worker.
+export PYTHONDONTWRITEBYTECODE :=
+
 # The suites mostly wait, the harness's own tests compute (docs/dependencies.md has the figures, under pytest-xdist).
 PROCESSORS := $(shell nproc)
 
