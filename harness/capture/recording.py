@@ -19,7 +19,7 @@ from harness.capture.certificate import Certificate
 from harness.capture.ring import Tap
 from harness.verdict import Inconclusive
 from harness.wire.decode import decode
-from harness.wire.flow import Flow
+from harness.wire.flow import Flow, between
 from harness.wire.segment import Truncated
 from harness.wire.step import Step
 
@@ -142,8 +142,10 @@ class Wire:
     def capture(self) -> Capture:
         """Everything up to now, closed by a fence."""
         closing = self._fence()
-        packets = self._decoded()
-        flows = tuple(self._assemble(packets, talker) for talker in self._talkers)
+        packets = between(self._decoded())  # sorted once: a thousand clients are not sought in all that was captured
+        flows = tuple(
+            self._assemble(packets.get(frozenset((talker.near, talker.far)), []), talker) for talker in self._talkers
+        )
         counts = self.tap.counts()
         holes: list[str] = []
         differing: list[str] = []

@@ -303,6 +303,14 @@ def limit_descriptors(pid: int, spare: int) -> int:
     return limit - len(numbers)
 
 
+def spare_descriptors(pid: int) -> int:
+    """How many descriptors more a process may open under its limit (RLIMIT_NOFILE)."""
+    # prlimit(2) would want the same user, proc_pid_limits(5) may be read by all.
+    limits = Path(f"/proc/{pid}/limits").read_text(encoding="ascii")
+    soft = next(line.split()[3] for line in limits.splitlines() if line.startswith("Max open files"))
+    return (1 << 20 if soft == "unlimited" else int(soft)) - len(os.listdir(f"/proc/{pid}/fd"))
+
+
 def holders(sockets: set[int]) -> list[int]:
     """The processes that hold one of the sockets with these inodes, by their pids: a father before its children."""
     names = {f"socket:[{inode}]" for inode in sockets}

@@ -192,6 +192,11 @@ class Lab:
         """Leave those who hold a port so many descriptors to `spare`; answer how many they have free, all together."""
         return {"free": sum(children.limit_descriptors(pid, spare) for pid in self._holders(protocol, states, port))}
 
+    def spare_descriptors(self, protocol: int, states: int, port: int) -> dict[str, Any]:
+        """How many descriptors more those who hold a port may open: of several, the one that may open fewest."""
+        spare = [children.spare_descriptors(pid) for pid in self._holders(protocol, states, port)]
+        return {"spare": min(spare, default=0)}
+
     def pause(self) -> dict[str, Any]:
         """Stop every program, with all that it has started, in whatever process group; see that they stand still."""
         self.children.signal_all(signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""What need not be asked in a proof, so that all mutants can be asked within minutes.
+"""What need not be asked of our own servers, in a proof above all, so that it asks all mutants within minutes.
 
 - A test that covers what the mutant breaks is put to it in all variants, until one of them has rejected it: nothing
   more would be learned, and to be left without an answer takes seconds each time.
@@ -6,6 +6,7 @@
   that the mutant is wrong elsewhere too, but not close a hole. Suites that do not cover what it breaks are left out.
 - The lifecycle suite costs more processor time than all others, so it is put to one reference server of each profile,
   the first: `make test` puts it to all.
+- The stress suite, which burdens the machine with a thousand clients, is put to the first of each profile in any run.
 
 Servers by others, and the subjects of users, are spared nothing, and who asks with -k gets what he asks for. That a
 test has rejected a mutant, workers tell each other by an empty file in the run folder.
@@ -20,6 +21,7 @@ import pytest
 
 from harness import bundle
 from harness.plugin import naming
+from harness.plugin.options import settings_of
 from harness.plugin.selection import is_judged, is_mutant, program_of
 from harness.plugin.verdicts import folder_key
 from harness.proof import mutants
@@ -43,16 +45,17 @@ def _broken() -> dict[str, str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what does not cover what a mutant breaks, and the lifecycle of further reference servers."""
-    if not config.option.mutants or config.option.keyword:
+    """Leave out what does not cover what a mutant breaks, and costly suites for further reference servers."""
+    if config.option.keyword or settings_of(config).implementations:
         return
     seen: set[tuple[str, str]] = set()
     spared: set[pytest.Item] = set()
     others = _not_the_first_of_a_profile()
+    costly = ("/lifecycle/", "/stress/") if config.option.mutants else ("/stress/",)
     suites = {(covered, _suite(item)) for item in items for covered in _covers(item)}
     for item in items:
         program = program_of(item) if is_judged(item.nodeid) else None
-        if program is not None and program in others and "/lifecycle/" in f"/{item.nodeid}":
+        if program is not None and program in others and any(suite in f"/{item.nodeid}" for suite in costly):
             spared.add(item)
         if program is None or not is_mutant(program) or _broken()[program.name] in _covers(item):
             continue

@@ -125,6 +125,12 @@ class Client:
 
     # -- receiving ----------------------------------------------------------------------------------------------------
 
+    def take_in(self) -> bytes:
+        """What has come by now, without waiting; whether the stream has ended says `ended`."""
+        if self.ended is None:
+            self._receive()
+        return self._take(len(self._kept))
+
     def read(self, size: int) -> bytes:
         """The next `size` octets; fewer when the stream ends or nothing more comes."""
         self._fetch(size)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.lab.near import Near
+    from harness.subject.patience import Waited
     from harness.subject.process import Subject
 
 _REST = 0.1  # seconds of idleness after which a subject waits for us, and no more for itself
@@ -198,6 +199,10 @@ class Probe:
         listener = Listener(listening, self._patience(subject), self._met)
         self._opened.append(listener)
         return listener
+
+    def until(self, subject: Reached, came: Callable[[float], bool]) -> Waited:
+        """Wait until `came(seconds)` is true, as long as the subject works; it may itself wait that many seconds."""
+        return self._patience(subject).until(came)
 
     def expect_soon(self, subject: Reached, expected: str, complaint: Callable[[], str]) -> None:
         """Claim that `complaint()`, which says what is still wrong, soon has nothing to say."""

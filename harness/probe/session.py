@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING
 
 from harness.payload import count, quote
+from harness.probe.crowd import Crowd, Member
 from harness.probe.ending import Ending
 from harness.subject.process import Subject
 from harness.subject.protocol import DATAGRAM, STREAM, Exactly, Exchange, Matching, Protocol, named
@@ -107,6 +108,28 @@ class Session:
             if last is not None and not last.whole(came):
                 raise Mismatch(_asked(last), _came(came))
         client.close()
+
+    def crowd(self, first: Client, size: int) -> Crowd:
+        """So many clients at once, `first` among them, that is in the middle of its session; nobody speaks yet."""
+        subject, protocol = self._subject, self._protocol
+        if not isinstance(subject, Subject):
+            raise NotApplicable("needs a server that is ours to burden: start the subject with --serve")
+        greeting = [] if protocol.greeting is None else [Exchange(b"", protocol.greeting)]
+
+        def own(number: int, client: Client) -> Member:
+            words = f"I am client {number}\n".encode()
+            exchanges = [Exchange(words, Exactly(words))] if protocol.name == "echo" else list(protocol.exchanges)
+            return Member(number, client, [*greeting, *exchanges], protocol.server_closes)
+
+        one = own(1, first)
+        del one.exchanges[: len(greeting)]
+        if protocol.server_closes:
+            del one.exchanges[:-1]
+        elif not protocol.repeatable:
+            one.exchanges.clear()
+        crowd = Crowd(subject, self._probe, one)
+        crowd.gather(size, own)
+        return crowd
 
     def _expect_accepted(self) -> None:
         subject = self._subject

@@ -214,6 +214,17 @@ class Subject:
         """What all its processes hold together: descriptors, processes, threads, zombies, and memory in octets."""
         return self._lab.ask("footprint").values
 
+    def spare_descriptors(self) -> int:
+        """How many descriptors more each process that holds its port may open, by RLIMIT_NOFILE."""
+        spare: int = self._lab.ask("spare_descriptors", **self._place())["spare"]
+        return spare
+
+    def queue(self) -> tuple[int, int]:
+        """Who is connected and not accepted yet, and for how many the queue of its listener has room (listen(2))."""
+        queues = [entry for entry in self.sockets(listening=True) if entry["local"][1] == self.address.port]
+        # Of a listener sock_diag(7) tells its backlog in the place of octets unsent. Of several the smallest counts.
+        return sum(entry["unread"] for entry in queues), min((entry["unsent"] for entry in queues), default=0)
+
     def listeners(self) -> tuple[readiness.Listening, ...]:
         """Where it waits for clients, as it has bound its sockets."""
         return _waiting_sockets(self._lab, self.transport)

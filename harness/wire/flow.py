@@ -152,6 +152,16 @@ def key_of(packet: Packet) -> FlowKey | None:
     return None
 
 
+def between(packets: Iterable[Packet]) -> dict[frozenset[Endpoint], list[Packet]]:
+    """The packets sorted by their two ends, in one pass, with those that could not be read in their place."""
+    sorted_packets: dict[frozenset[Endpoint], list[Packet]] = defaultdict(list)
+    for packet in packets:
+        key = key_of(packet)
+        if key is not None:
+            sorted_packets[key[1]].append(packet)
+    return dict(sorted_packets)
+
+
 def by_ends(packets: Iterable[Packet]) -> dict[FlowKey, list[Packet]]:
     """The packets sorted by flow, in one pass: for a capture of thousands of connections."""
     sorted_packets: dict[FlowKey, list[Packet]] = defaultdict(list)
