@@ -21,6 +21,7 @@ and goes on with its requirements:
     vantage       who can probe it: client-socket, raw-peer, server-side-api (code inside the subject)
     needs         what the place must offer; nothing means plain sockets
     note          what a judge has to know (optional): known deviations of honest stacks, traps, what was observed
+    untested      why no test covers it yet, one sentence (optional; a must that can be seen has a test or this)
 
 All 760 tables take 50 to 75 ms to read, nearly all of it in tomllib; it happens once a process, at the first question.
 To read only the file that an id points to was weighed and left out: a run cites nearly every file, a report all.
@@ -101,6 +102,7 @@ class Requirement:
     needs: tuple[str, ...]
     reason: str = ""  # why it is not observable
     note: str = ""
+    untested: str = ""  # why no test covers it yet
 
     @property
     def strength(self) -> str:
@@ -214,4 +216,5 @@ def _requirement(table: Mapping[str, Any], documents: Mapping[str, Document]) ->
         needs=tuple(table["needs"]),
         reason=table.get("observable_reason", ""),
         note=table.get("note", ""),
+        untested=table.get("untested", ""),
     )

@@ -26,7 +26,7 @@ def explain(requirement: Requirement, tests: Iterable[str] = (), mutants: Iterab
     lines += _labelled("probed", requirement.probe)
     if requirement.note:
         lines += _labelled("note", requirement.note)
-    lines += _labelled("tests", *(sorted(tests) or ["none"]))
+    lines += _labelled("tests", *(sorted(tests) or [requirement.untested or "none"]))
     lines += _labelled("mutants", *(sorted(mutants) or ["none"]))
     return "\n".join(lines)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 DOCUMENT_FIELDS = ("key", "name", "title", "edition", "url")
 TEXTS = ("id", "level", "section", "title", "summary", "observable", "probe")
 LISTS = ("vantage", "needs")
-OPTIONAL = ("observable_reason", "note")
+OPTIONAL = ("observable_reason", "note", "untested")
 
 OBSERVABLE = ("wire", "api", "both", NOT_OBSERVABLE)
 VANTAGE = ("client-socket", "raw-peer", "server-side-api")
@@ -135,6 +135,8 @@ def _vocabulary(table: Table) -> Iterator[str]:
         yield f"observable {table['observable']!r} is none of {', '.join(OBSERVABLE)}"
     if (table["observable"] == NOT_OBSERVABLE) != ("observable_reason" in table):
         yield "observable_reason goes with not-observable, and only with it"
+    if table["observable"] == NOT_OBSERVABLE and "untested" in table:
+        yield "untested does not go with not-observable, which has a reason of its own"
     if not table["vantage"]:
         yield "nobody can probe it: vantage is empty"
     for field, words in (("vantage", VANTAGE), ("needs", NEEDS)):

@@ -8,6 +8,7 @@ from harness import bundle
 from harness.spec.catalogue import load
 from harness.spec.citations import Citation, Unreadable, cited, covered, read
 from harness.tests.spec import covered as kept
+from harness.verdict import Level
 
 SOURCE = """
 from harness import suite
@@ -61,3 +62,12 @@ def test_no_requirement_has_lost_its_test() -> None:
 
     assert sorted(listed - set(kept.now())) == [], "no test covers these any more"
     assert load().unknown(sorted(listed)) == []
+
+
+def test_every_must_that_can_be_seen_has_a_test_or_says_why_not() -> None:
+    """One of them, and not both: a reason goes when the test comes."""
+    tested = set(kept.now())
+    musts = [made for made in load() if made.level is Level.MUST and made.is_observable]
+
+    assert [made.id for made in musts if made.id not in tested and not made.untested] == [], "no test and no reason"
+    assert [made.id for made in load() if made.id in tested and made.untested] == [], "a test, and a reason for none"

@@ -59,6 +59,14 @@ def test_a_requirement_with_little_to_say() -> None:
     assert explain(made) == BARE
 
 
+def test_a_stated_reason_stands_where_the_tests_would() -> None:
+    """So that nobody looks for them."""
+    made = requirement(untested="Nobody can wait two hours.")
+
+    assert "\ntests      Nobody can wait two hours.\n" in explain(made)
+    assert "two hours" not in explain(made, ["echo::one"])
+
+
 def test_every_requirement_fits_the_page() -> None:
     """Law: lines are short enough for a terminal, and no address is cut."""
     texts = {made.id: explain(made) for made in load()}

@@ -46,6 +46,10 @@ def test_our_readings_bind_nobody_to_an_rfc() -> None:
         ({"observable": "inside"}, "observable 'inside' is none of wire, api, both, not-observable"),
         ({"observable": "not-observable"}, "observable_reason goes with not-observable, and only with it"),
         ({"observable_reason": "it is inside"}, "observable_reason goes with not-observable, and only with it"),
+        (
+            {"observable": "not-observable", "observable_reason": "it is inside", "untested": "It is inside."},
+            "untested does not go with not-observable, which has a reason of its own",
+        ),
         ({"vantage": []}, "nobody can probe it: vantage is empty"),
         ({"vantage": ["moon"]}, "vantage 'moon' is none of client-socket, raw-peer, server-side-api"),
         ({"title": None}, "title is missing"),

@@ -34,6 +34,14 @@ def test_without_results_all_is_untested() -> None:
     ]
 
 
+def test_a_stated_reason_tells_why_nothing_covers_it() -> None:
+    """And gives way to what a test found out."""
+    stated = build(files(table(untested="Nobody can wait two hours.")))
+
+    assert [row.why for row in matrix(stated, [])] == ["Nobody can wait two hours."]
+    assert [row.standing for row in matrix(stated, [([A], "echo::one", Verdict.PASS)])] == [Standing.PASSED]
+
+
 def test_a_pass_counts_for_all_that_the_test_covers() -> None:
     """Governing or not."""
     rows = matrix(catalogue(), [([A, B], "echo::one", Verdict.PASS)])
