@@ -322,6 +322,24 @@ def holders(sockets: set[int]) -> list[int]:
     return found
 
 
+def supervisor(pid: int) -> int:
+    """Who answers for a process: the topmost of those that run the same program with the same words, or it alone.
+
+    Workers are forks of whom to tell that they should end; a shell that has started a server is not.
+    """
+    while (parent := _father(pid)) > 1 and _words(parent) == _words(pid):
+        pid = parent
+    return pid
+
+
+def _father(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
+
+
+def _words(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
 def _pids() -> list[int]:
     return sorted(int(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit() and entry.name != "1")
 

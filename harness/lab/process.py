@@ -181,12 +181,13 @@ class Lab:
         return {}
 
     def terminate(self, protocol: int, states: int, port: int) -> dict[str, Any]:
-        """Send SIGTERM to the first process that holds a port, and to it alone; answer its pid, or 0 for nobody."""
+        """Send SIGTERM to the first process that holds a port, or to whose worker it is; its pid, or 0 for nobody."""
         holders = self._holders(protocol, states, port)
         if not holders:
             return {"pid": 0}
-        os.kill(holders[0], signal.SIGTERM)
-        return {"pid": holders[0]}
+        pid = children.supervisor(holders[0])
+        os.kill(pid, signal.SIGTERM)
+        return {"pid": pid}
 
     def limit_descriptors(self, protocol: int, states: int, port: int, spare: int) -> dict[str, Any]:
         """Leave those who hold a port so many descriptors to `spare`; answer how many they have free, all together."""

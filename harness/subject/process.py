@@ -260,7 +260,7 @@ class Subject:
         self._lab.ask("kill")
 
     def terminate(self) -> None:
-        """Send SIGTERM to the process that listens and to no other, as `kill PID` does."""
+        """Send SIGTERM to the process that listens, or to its supervisor, and to no other, as `kill PID` does."""
         self.may_end = True
         self._has_heirs = False
         self._lab.ask("terminate", **self._place())

@@ -227,6 +227,10 @@ class Sender:
             raise ValueError("window(n) or window(above=n)")
         return self._segment(Window(exactly, above))
 
+    def taken(self, octets: int) -> Pattern:
+        """An acknowledgment of so many octets or a closed window: all were taken, or what there was room for."""
+        return self.acked(octets) | self.window(0)
+
     def bare_ack(self) -> Pattern:
         """A segment that acknowledges and does nothing else."""
         return self._segment(BareAck())

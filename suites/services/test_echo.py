@@ -80,7 +80,7 @@ def check_message_of_any_size_comes_back_alone(subject: Subject, probe: Probe, w
         with subject.paused() if subject.managed else contextlib.nullcontext():
             client = probe.connect(subject)
             client.send_all(message)
-            wire.wait_for(client, got.acked(size))
+            wire.wait_for(client, got.taken(size))
         client.expect(message)
         client.close()
 

@@ -82,7 +82,7 @@ def check_client_that_talks_early_gets_the_value(subject: Subject, probe: Probe,
     with subject.paused():
         client = probe.connect(subject)
         client.send_all(octets(size))
-        wire.wait_for(client, got.acked(size))
+        wire.wait_for(client, got.taken(size))
 
     came = client.read(SIZE)
 

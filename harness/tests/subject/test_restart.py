@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import socket
 import sys
@@ -26,6 +27,7 @@ BINDS = "import signal, socket, sys\nlistener = socket.create_server((sys.argv[1
 SERVES_FOR_EVER = BINDS + "signal.pause()\n"
 STARTS_ONCE = "import pathlib, sys\npathlib.Path(sys.argv[3]).touch(exist_ok=False)\n" + SERVES_FOR_EVER
 LEAVES_A_CHILD = BINDS + "import os\nif os.fork():\n    listener.accept()\nsignal.pause()\n"
+WORKER_IN_ITS_PLACE = "import os\nwhile os.fork():\n    os.wait()\n" + SERVES_FOR_EVER
 LEAVES_ZOMBIES = BINDS + "import os\nfor _ in range(3):\n    os.fork() or os._exit(0)\nsignal.pause()\n"
 
 
@@ -166,6 +168,17 @@ def test_the_process_that_listens_is_terminated(lab: Lab, tmp_path: Path) -> Non
     subject.close()
 
 
+def test_the_supervisor_of_workers_is_terminated(serving: Callable[..., Subject]) -> None:
+    """It has no listener, and would put another worker in the place of one that ends."""
+    subject = serving(WORKER_IN_ITS_PLACE, "{host}", "{port}")
+
+    subject.terminate()
+
+    ended = subject.wait_end()
+    assert ended is not None
+    assert ended["signal"] == "SIGTERM"
+
+
 # --- limited and counted
 
 
@@ -177,3 +190,18 @@ def test_all_its_processes_are_counted(serving: Callable[..., Subject]) -> None:
     found = subject.footprint()
     assert (found["processes"], found["threads"], found["descriptors"]) == (1, 1, 4)
     assert found["memory"] > 1 << 20
+
+
+def test_a_process_of_another_user_is_not_limited(
+    serving: Callable[..., Subject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel refuses that to whoever may not (prlimit(2): EPERM): it cannot be judged, and nothing broke."""
+    subject = serving(SERVES_FOR_EVER, "{host}", "{port}")
+
+    def refuses(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("harness.lab.handle.Lab.ask", refuses)
+    with pytest.raises(NotApplicable, match="one runs as another user"):
+        subject.limit_descriptors(16)
+    monkeypatch.undo()

@@ -69,6 +69,13 @@ SAID: list[tuple[Callable[[Sender], Pattern], Meaning]] = [
         lambda step: isinstance(step.packet, Segment) and not step.flags & RST and step.window == 0,
     ),
     (
+        lambda who: who.taken(2),
+        lambda step: (
+            (all_of(step, ACK) and step.ack > 2)
+            or (isinstance(step.packet, Segment) and not step.flags & RST and step.window == 0)
+        ),
+    ),
+    (
         lambda who: who.window(above=0),
         lambda step: isinstance(step.packet, Segment) and not step.flags & RST and step.window > 0,
     ),
@@ -203,6 +210,7 @@ def test_every_field_that_a_pattern_can_name_can_be_read() -> None:
         (sent.data(size=1), "sent data (1 octet)"),
         (got.acked(10), "got ACK of 10 octets"),
         (got.window(0), "got window 0"),
+        (got.taken(10), "got ACK of 10 octets or got window 0"),
         (got.window(above=0), "got window above 0"),
         (got.bare_ack(), "got bare ACK"),
         (got.segment(), "got segment"),
