@@ -24,6 +24,7 @@ from harness.probe.ending import Ending
 from harness.probe.probe import Attempt, Probe
 from harness.probe.raw import Raw, RawPeer
 from harness.probe.session import SERVICES, UDP_SERVICES, Session
+from harness.probe.soak import Soak
 from harness.subject.external import External
 from harness.subject.process import Subject
 from harness.subject.protocol import Answer, Exactly, Exchange, Protocol
@@ -66,6 +67,7 @@ __all__ = [
     "Runtime",
     "Serve",
     "Session",
+    "Soak",
     "State",
     "Step",
     "Subject",

@@ -12,7 +12,7 @@ import pytest
 from harness import bundle
 from harness.cli import outputs
 from harness.plugin.ledger import ledger_key
-from harness.plugin.options import PCAP, REPEAT_HELP, profile_words, times
+from harness.plugin.options import PCAP, REPEAT_HELP, SOAK_HELP, profile_words, seconds, times
 from harness.record.disk import RecordError
 from harness.report.model import Exit
 
@@ -58,6 +58,7 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--shard", metavar="K/N", help="only the K-th of N parts of the tests; `sockspec merge` joins them"
     )
     parser.add_argument("--repeat", metavar="N", type=times, default=1, help=REPEAT_HELP)
+    parser.add_argument("--soak", metavar="SECONDS", type=seconds, default=0.0, help=SOAK_HELP)
     parser.add_argument("--strict", action="store_true", help="a missed SHOULD fails the run")
     outputs.offer(parser)
     parser.add_argument("--report", metavar="DIR", help="where the report goes (default: a new folder in reports/runs)")
@@ -106,6 +107,8 @@ def pytest_arguments(chosen: argparse.Namespace) -> list[str]:
     words += [f"{name}={value}" for name, value in given.items() if value is not None]
     if chosen.version_command is not None:
         words.append(f"--version-command={chosen.version_command}")
+    if chosen.soak:
+        words.append(f"--soak={chosen.soak:.0f}")
     if chosen.shard is not None:
         words.append(f"--shard={chosen.shard}")
     if chosen.expression is not None:

@@ -20,6 +20,7 @@ from harness.lab.relay import Relay
 from harness.lab.stack import stack
 from harness.plugin.options import Settings, place_of, settings_of
 from harness.plugin.selection import wrong_stack
+from harness.plugin.soaking import is_soak
 from harness.probe.client import Client
 from harness.probe.datagram import DatagramClient
 from harness.probe.probe import Attempt, Probe
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from harness.subject.patience import Watched
     from harness.suite import Serve
 
+TALKS = 64  # clients of one test whose calls are kept
 _SLOW_TIMER = 5_000_000  # microseconds: the machine may be busy for so long before a segment is sent again
 
 Judged: TypeAlias = Subject | External
@@ -162,8 +164,8 @@ def wire(near: Near, request: pytest.FixtureRequest) -> Iterator[Wire]:
 
 @pytest.fixture
 def _recorded(near: Near, request: pytest.FixtureRequest) -> Wire | None:
-    """The recorded wire if there is one: a test that asks nothing of the wire runs without."""
-    if isinstance(near, Uncaptured):
+    """The recorded wire if there is one: a test that asks nothing of the wire runs without, and a soak does."""
+    if isinstance(near, Uncaptured) or is_soak(request.node):
         return None
     wire: Wire = request.getfixturevalue("wire")
     return wire
@@ -262,6 +264,8 @@ def probe(near: Near, _recorded: Wire | None, request: pytest.FixtureRequest) ->
         talkers.append(talker)
         if _recorded is not None:
             _recorded.meet(talker)
+        else:
+            del talkers[:-TALKS]  # the last ones tell most, and hours of them would fill the memory
 
     with Probe(near, patience, met) as probe:
         yield probe

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PCAP = ("never", "failed", "all")
 FAMILIES = ("v4", "v6")
+SOAK_HELP = "also serve clients of every kind for so long, on each family; what is held must level off"
 REPEAT_HELP = "every test N times, against a fresh subject each; a verdict that differs is told (exit code 6)"
 
 
@@ -40,6 +41,7 @@ class Settings:
     version_command: str = ""  # prints the version of the user's subject, for the record
     shard: Shard | None = None  # the part of the tests that this run judges; None for all
     families: tuple[str, ...] = FAMILIES  # on which every test is run
+    soak: float = 0.0  # seconds that the soak test goes on; 0 leaves it out
     repeat: int = 1  # times that every test is run
     wrong_runtimes: tuple[Program, ...] = ()  # and stacks, that tests of the kernel meet beside the right one
 
@@ -80,6 +82,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="judge the servers by others that are installed, too, on IPv4; `sockspec proof --install` fetches them",
     )
     group.addoption("--repeat", metavar="N", type=times, default=1, help=REPEAT_HELP)
+    group.addoption("--soak", metavar="SECONDS", type=seconds, default=0.0, help=SOAK_HELP)
     group.addoption("--strict-should", action="store_true", help="a missed SHOULD fails the run")
     group.addoption("--shard", metavar="K/N", help="only the tests of this shard: 2/5 is the second of five parts")
     group.addoption("--report", metavar="DIR", help="where the record goes (default: a new folder in reports/runs)")
@@ -87,6 +90,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--pcap", choices=PCAP, default="all", help="for which tests the capture is kept (default: %(default)s)"
     )
     group.addoption("--sockspec-quiet", action="store_true", help="progress and summary only, for `sockspec check`")
+
+
+def seconds(text: str) -> float:
+    """A number of seconds above 0; what else is said is a usage error."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds; give 1 or more")
+    return float(text)
 
 
 def times(text: str) -> int:
@@ -116,6 +126,7 @@ def read(config: pytest.Config) -> Settings:
         "pcap": option.pcap,
         "shard": _shard(option.shard),
         "repeat": option.repeat,
+        "soak": option.soak,
         "version_command": option.version_command or "",
         "families": (option.family,) if option.family else FAMILIES,
         "absent": config.stash.get(absent_key, {}) or getattr(config, "workerinput", {}).get("sockspec_absent", {}),

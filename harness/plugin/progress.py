@@ -25,6 +25,7 @@ class Progress:
         self._counts: Counter[Verdict] = Counter()
         self._watch = Stopwatch()
         self._said = 0.0
+        self._under_way = ""  # what one test that takes long says of itself
 
     def begin(self, planned: int) -> None:
         """So many tests are planned."""
@@ -34,6 +35,14 @@ class Progress:
     def step(self, result: Result) -> None:
         """One more is judged."""
         self._counts[result.verdict] += 1
+        self._show()
+
+    def tell(self, words: str) -> None:
+        """A test that takes long says how far it is."""
+        self._under_way = words
+        self._show()
+
+    def _show(self) -> None:
         if not self._wanted:
             return
         if self._terminal:
@@ -53,5 +62,6 @@ class Progress:
         """How far it is: `37 of 84 judged, 1 fail, 7 s`."""
         calm = {Verdict.PASS, Verdict.NOT_APPLICABLE}
         complaints = [f"{count} {verdict}" for verdict, count in self._counts.items() if verdict not in calm]
-        parts = [f"{self._counts.total()} of {self._planned} judged", *complaints, f"{self._watch.seconds:.0f} s"]
-        return ", ".join(parts)
+        judged = f"{self._counts.total()} of {self._planned} judged"
+        soak = self._under_way if self._counts.total() < self._planned else ""
+        return ", ".join(filter(None, (judged, *complaints, soak, f"{self._watch.seconds:.0f} s")))

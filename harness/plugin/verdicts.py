@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.plugin import naming
-from harness.plugin.fixtures import subject_key, talkers_key, wire_key
+from harness.plugin.fixtures import TALKS, subject_key, talkers_key, wire_key
 from harness.plugin.options import Settings, settings_of
 from harness.plugin.repeating import repetition_of
 from harness.plugin.selection import is_foreign, is_judged, is_mutant, program_of
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from harness.capture.recording import Capture
     from harness.plugin.fixtures import Talker
 
-TALKS = 64  # clients of one test whose calls are kept
 SURVIVES = "house:any/survives"
 folder_key = pytest.StashKey[Path]()
 

@@ -189,6 +189,12 @@ class Probe:
         self._met(client)
         return client
 
+    def forget(self) -> None:
+        """Close every client so far and keep none: a test with clients without end would fill the memory."""
+        for opened in self._opened:
+            opened.close()
+        self._opened.clear()
+
     def listen(self, subject: Reached, backlog: int = 5, receive_buffer: int | None = None) -> Listener:
         """A listener of ours, to which the subject is to connect; `receive_buffer` (octets) makes its windows small."""
         listening = self._socket(subject, socket.SOCK_STREAM)

@@ -1,0 +1,45 @@
+"""`--soak SECONDS`: the test that takes the fixture `soak` goes on for so long; without the option it is left out.
+
+How far it is, the test tells the controller as it tells what it came to: by a report, which pytest-xdist carries.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.plugin.options import settings_of
+from harness.probe.soak import Soak
+
+_MORE = 120  # seconds for what comes before and behind the soak, until the net below all budgets catches the test
+WHEN = "soak"
+
+
+@pytest.fixture
+def soak(request: pytest.FixtureRequest) -> Soak:
+    """The time of the soak."""
+    item = request.node
+    seconds = settings_of(request.config).soak
+
+    def tell(over: float) -> None:
+        # A phase of our own, which nobody counts but the ledger.
+        report = pytest.TestReport(item.nodeid, item.location, {}, "passed", None, WHEN)  # type: ignore[arg-type]
+        report.__dict__["sockspec_soak"] = f"soak {over:.0f} of {seconds:g} s"
+        item.ihook.pytest_runtest_logreport(report=report)
+
+    return Soak(seconds, tell)
+
+
+def is_soak(item: pytest.Item) -> bool:
+    """Whether a test goes on for the time of the soak."""
+    return "soak" in getattr(item, "fixturenames", ())
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the soak out where nobody asked for it, else give it its time."""
+    seconds = settings_of(config).soak
+    soaks = [item for item in items if is_soak(item)]
+    for item in soaks:
+        item.add_marker(pytest.mark.timeout(seconds + _MORE))
+    if soaks and not seconds:
+        config.hook.pytest_deselected(items=soaks)
+        items[:] = [item for item in items if not is_soak(item)]
