@@ -18,6 +18,7 @@ from harness.plugin.fixtures import TALKS, subject_key, talkers_key, wire_key
 from harness.plugin.options import Settings, settings_of
 from harness.plugin.repeating import repetition_of
 from harness.plugin.selection import is_foreign, is_judged, is_mutant, program_of
+from harness.plugin.soaking import is_soak
 from harness.record import evidence
 from harness.record.result import READY, Result, without_repetition
 from harness.record.talks import Talk, subject_calls
@@ -95,7 +96,8 @@ def _row(item: pytest.Item, call: pytest.CallInfo[None]) -> Result:
             else "proof"
             if is_mutant(program) or is_foreign(program)
             else "check",
-        ),
+        )
+        + (f" --soak {settings.soak:.0f}" if is_soak(item) else ""),
         repetition=repetition_of(item),
         worker=getattr(item.config, "workerinput", {}).get("workerid", ""),
         line=(item.location[1] or 0) + 1,
