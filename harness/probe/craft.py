@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from harness.wire.segment import Endpoint
 
+ICMP: Final = 1
 TCP: Final = 6
 UDP: Final = 17
+ICMPV6: Final = 58
 
 _TCP_HEADER: Final = struct.Struct("!HHIIBBHHH")
 _UDP_HEADER: Final = struct.Struct("!HHHH")
@@ -76,14 +78,40 @@ def datagram(
     return octets[:6] + checksum.to_bytes(2, "big") + octets[8:]
 
 
-def packet(source: str, destination: str, protocol: int, payload: bytes, *, ident: int = 0, ttl: int = _TTL) -> bytes:
-    """An IP packet of the family of its addresses; IPv4 with DF, so without need of an identification (RFC 6864)."""
+def icmp(source: str, destination: str, kind: int, code: int, body: bytes, *, rest: int = 0) -> bytes:
+    """An IP packet with an ICMP message, of ICMPv6 between such addresses; `rest` is the last word of its header."""
+    octets = struct.pack("!BBHI", kind, code, 0, rest) + body
+    if ":" in source:
+        protocol, checksum = ICMPV6, transport_checksum(source, destination, ICMPV6, octets)
+    else:
+        protocol, checksum = ICMP, internet_checksum(octets)
+    return packet(source, destination, protocol, octets[:2] + checksum.to_bytes(2, "big") + octets[4:])
+
+
+def packet(
+    source: str,
+    destination: str,
+    protocol: int,
+    payload: bytes,
+    *,
+    ident: int = 0,
+    ttl: int = _TTL,
+    traffic_class: int = 0,
+    options: bytes = b"",
+) -> bytes:
+    """An IP packet of the family of its addresses; IPv4 with DF, so without need of an identification (RFC 6864).
+
+    `traffic_class` is the octet of DSCP and ECN, by its name in IPv6; `options`, in whole words, are of IPv4 alone.
+    """
     near, far = packed(source), packed(destination)
     if len(near) == 16:
-        return _IPV6_HEADER.pack(6 << 28, len(payload), protocol, ttl, near, far) + payload
+        return _IPV6_HEADER.pack(6 << 28 | traffic_class << 20, len(payload), protocol, ttl, near, far) + payload
+    size = 20 + len(options)
     header = _IPV4_HEADER.pack(
-        0x45, 0, 20 + len(payload), ident, 0 if ident else _DONT_FRAGMENT, ttl, protocol, 0, near, far
+        *(0x40 | size // 4, traffic_class, size + len(payload), ident, 0 if ident else _DONT_FRAGMENT),
+        *(ttl, protocol, 0, near, far),
     )
+    header += options
     return header[:10] + internet_checksum(header).to_bytes(2, "big") + header[12:] + payload
 
 

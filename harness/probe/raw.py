@@ -30,6 +30,7 @@ from harness.budget import Deadline
 from harness.lab import packet
 from harness.lab.ends import FAR, MTU, NEAR, RAW
 from harness.probe import craft, option
+from harness.wire import icmp
 from harness.wire.match import matches
 from harness.wire.pattern import got
 from harness.wire.segment import ACK, FIN, RST, SYN, Endpoint, Flags, Segment
@@ -67,6 +68,8 @@ class RawPeer:
         self.rcv_nxt = 0
         self.window = 0xFFFF  # the field as it is sent
         self.acknowledges = True
+        self.ip_options = b""  # of IPv4, in whole words, on all that is sent from then on
+        self.ecn = 0  # the ECN field of what is sent: 2 is ECT(0), 3 is CE (RFC 3168 5)
         self._put = put
         self._wire = wire
         self._expected = 0  # number of the frame that was expected last
@@ -119,7 +122,8 @@ class RawPeer:
         )
         if seq is None:
             self.snd_nxt += len(data) + bool(bits & SYN) + bool(bits & FIN)
-        self._put(craft.packet(self.near.host, self.far.host, craft.TCP, built))
+        ends = self.near.host, self.far.host
+        self._put(craft.packet(*ends, craft.TCP, built, traffic_class=self.ecn, options=self.ip_options))
 
     def send_syn(self, options: bytes | None = None, *, timestamps: bool = False, data: bytes = b"") -> None:
         """Send our SYN, with these options or with the MSS alone, and with `timestamps` on it and all that follows."""
@@ -217,6 +221,7 @@ class RawDatagrams:
         """Be the end `near`; `put` takes an IP packet to the wire."""
         self.near = near
         self.far = far
+        self.ip_options = b""  # of IPv4, in whole words, on all that is sent from then on
         self._put = put
 
     def __str__(self) -> str:
@@ -228,7 +233,7 @@ class RawDatagrams:
     def send(self, data: bytes, *, length: int | None = None, checksum: int | None = None) -> None:
         """Put one datagram on the wire; `length` and `checksum` are right unless they are said."""
         built = craft.datagram(self.near, self.far, data, length=length, checksum=checksum)
-        self._put(craft.packet(self.near.host, self.far.host, craft.UDP, built))
+        self._put(craft.packet(self.near.host, self.far.host, craft.UDP, built, options=self.ip_options))
 
     def checksum_of(self, data: bytes) -> int:
         """The checksum of a datagram with this data."""
@@ -281,6 +286,26 @@ class Raw:
         end = RawDatagrams(self.put, self._end(subject, host, port), to or subject.address)
         self._wire.meet(end)
         return end
+
+    def complain(self, about: Step, kind: str, *, rest: int = 0, quoted: Callable[[bytes], bytes] = bytes) -> None:
+        """Send an ICMP error of this kind, in words, from an address of our own about what the subject sent.
+
+        It quotes the packet as it was captured, or what `quoted` makes of that; `rest` is an MTU or a pointer.
+        """
+        packet = self._wire.tap.frames[about.number - 1].octets[14:]
+        v6 = packet[0] >> 4 == 6
+        kinds = icmp.V6_KINDS if v6 else icmp.V4_KINDS
+        number, code = next(numbers for numbers, words in kinds.items() if words == kind)
+        source = about.packet.source.host
+        # No longer than every link takes whole (RFC 1812 4.3.2.3, RFC 4443 2.4).
+        body = quoted(packet)[: 1232 if v6 else 548]
+        self.put(craft.icmp(RAW.address("v6" if v6 else "v4"), source, number, code, body, rest=rest))
+
+    def ask_echo(self, host: str, data: bytes, *, mark: int) -> None:
+        """Send an ICMP echo request from an address of our own; `mark` is its identifier and sequence number in one."""
+        v6 = ":" in host
+        kind = 128 if v6 else 8  # RFC 4443 4.1, RFC 792
+        self.put(craft.icmp(RAW.address("v6" if v6 else "v4"), host, kind, 0, data, rest=mark))
 
     def put(self, octets: bytes) -> None:
         """Put an IP packet on the wire."""

@@ -149,7 +149,11 @@ def test_connect_gives_up_at_its_timeout(runtime: Runtime) -> None:
 
 
 @pytest.mark.slow
-@covers("posix:connect/unanswered-connect-etimedout", "linux:connect/tcp-syncnt-limits-syn-retries")
+@covers(
+    "posix:connect/unanswered-connect-etimedout",
+    "linux:connect/tcp-syncnt-limits-syn-retries",
+    "rfc9293:MUST-22",
+)
 def test_an_unanswered_attempt_ends_with_etimedout(runtime: Runtime, wire: Wire) -> None:
     """With TCP_SYNCNT 1 the SYN is sent again, not more than linear timeouts allow, and connect() is ETIMEDOUT."""
     runtime.process.sysctl("net/ipv4/tcp_syn_linear_timeouts", "0")

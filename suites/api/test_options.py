@@ -128,6 +128,12 @@ def test_values_outside_of_their_range_are_refused(runtime: Runtime) -> None:
         assert ours.getsockopt(level, option) == 42
 
 
+@covers("rfc9293:MUST-28")
+def test_keep_alive_waits_two_hours_unless_told_otherwise(runtime: Runtime) -> None:
+    """TCP_KEEPIDLE of a new socket is 7200 s or more."""
+    assert runtime.tcp().getsockopt(TCP, socket.TCP_KEEPIDLE) >= 7200
+
+
 @pytest.mark.slow
 @covers("linux:opt/keepalive-timers-per-socket", "linux:opt/user-timeout-overrides-keepalive")
 @pytest.mark.parametrize("user_timeout", [0, 1500])
@@ -151,7 +157,11 @@ def test_keep_alive_finds_out_that_the_peer_is_gone(
 
 
 @pytest.mark.slow
-@covers("linux:opt/tcp-user-timeout-bounds-unacked-data", "linux:err/etimedout-after-retransmissions")
+@covers(
+    "linux:opt/tcp-user-timeout-bounds-unacked-data",
+    "linux:err/etimedout-after-retransmissions",
+    "rfc9293:MUST-20",
+)
 @pytest.mark.parametrize("limit", ["user-timeout", "retries"])
 def test_data_that_nobody_acknowledges_ends_the_connection(
     runtime: Runtime, probe: Probe, link: Link, limit: str

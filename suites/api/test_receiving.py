@@ -7,6 +7,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import signal
 import socket
 import struct
 import termios
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from harness.suite import KiB, covers, families, octets, raises, requires, sent
 
 if TYPE_CHECKING:
-    from harness.suite import Probe, Runtime, Wire
+    from harness.suite import Probe, Raw, Runtime, Wire
 
 
 @covers(
@@ -272,6 +273,7 @@ def test_a_low_water_mark_delays_readiness(runtime: Runtime, probe: Probe, wire:
     "posix:recv/msg-oob-reads-urgent-byte",
     "posix:recv/sockatmark-detects-urgent-mark",
     "posix:poll/urgent-data-gives-pollpri",
+    "rfc9293:MUST-33",
 )
 def test_an_urgent_octet_is_read_apart(runtime: Runtime, probe: Probe, wire: Wire) -> None:
     """recv(MSG_OOB) reads the urgent octet, once; the stream goes on without it, and knows where it stood."""
@@ -299,6 +301,27 @@ def test_an_urgent_octet_is_read_apart(runtime: Runtime, probe: Probe, wire: Wir
         assert runtime.run(at_mark, connection) == 1
     client.send_all(b"de")
     assert connection.recv(10) == b"de"
+
+
+@covers("rfc9293:MUST-32")
+def test_urgent_data_is_announced_by_a_signal(runtime: Runtime, raw: Raw) -> None:
+    """The owner of a socket gets SIGURG when urgent data arrives, and again when the pointer moves on."""
+
+    def owned(ours: socket.socket) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGURG})
+        fcntl.fcntl(ours.fileno(), 8, os.getpid())  # F_SETOWN
+
+    def announced() -> bool:
+        return signal.sigtimedwait({signal.SIGURG}, 5) is not None
+
+    with runtime.listener() as listener:
+        peer = raw.connect(runtime.at(listener))
+        connection, _ = listener.accept()
+    runtime.run(owned, connection)
+
+    for _ in range(2):
+        peer.send("PSH ACK URG", b"now", urgent=3)
+        assert runtime.run(announced), "SIGURG comes"
 
 
 @covers("linux:recv/newer-urgent-byte-displaces-older", "linux:recv/so-oobinline-keeps-byte-in-stream")

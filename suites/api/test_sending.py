@@ -439,3 +439,14 @@ def test_what_sendfile_refuses(runtime: Runtime, probe: Probe) -> None:
     connection.setblocking(False)
     assert runtime.run(refused, connection, None) is True
     assert runtime.run(refused, runtime.udp(), None) is True
+
+
+@covers("rfc9293:MUST-62", "rfc6093:3/urgent-pointer-ambiguity")
+def test_the_urgent_pointer_points_behind_the_urgent_octet(runtime: Runtime, probe: Probe, wire: Wire) -> None:
+    """send(MSG_OOB) of three octets puts URG on the wire, and a pointer to the octet behind them."""
+    connection, client = runtime.connected(probe)
+
+    connection.send(b"abc", socket.MSG_OOB)
+
+    step = wire.wait_for(client, got.segment(flags="URG"))
+    assert step.seq + step.segment.urgent == 1 + 3

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import KiB, State, control, covers, octets, profiles
+from harness.suite import KiB, State, control, covers, got, octets, profiles
 
 if TYPE_CHECKING:
-    from harness.suite import Probe, Subject
+    from harness.suite import Probe, Raw, Subject
 
 PROFILES = ("tcp",)
 
@@ -87,6 +87,26 @@ def check_survives_clients_that_say_nothing(subject: Subject, probe: Probe, how:
         client = probe.connect(subject)
         expect_accepted(subject, probe)
         client.close() if how == "closes" else client.reset()
+
+    serves(subject, probe)
+
+
+@covers("house:any/port-scan")
+@profiles(*PROFILES, "echo", "greeting", "request-reply", *SIMPLE_SERVICES)
+def check_survives_a_port_scan(subject: Subject, probe: Probe, raw: Raw) -> None:
+    """SYN that is reset in the handshake or right behind it, and flags that no client sends, leave nothing behind."""
+    with control():
+        serves(subject, probe)
+
+    for flags in ("", "FIN", "FIN PSH URG", "SYN FIN"):  # scans by name: null, FIN, Christmas tree
+        raw.peer(subject).send(flags, seq=0)
+    for behind in (False, True):
+        scan = raw.peer(subject)
+        scan.send_syn()
+        scan.expect(got.SYN_ACK)
+        if behind:
+            scan.send("ACK")
+        scan.send("RST")
 
     serves(subject, probe)
 

@@ -305,3 +305,19 @@ def check_checksum_of_zero_goes_as_all_ones(subject: Subject, probe: Probe, wire
 
     answer = wire.flow(client).pick(got.datagram())[-1].packet
     assert answer.checksum == 0xFFFF, "the checksum field holds 0xFFFF"
+
+
+@covers("rfc862:udp/ignores-corrupt")
+def check_damaged_datagrams_are_not_answered(subject: Subject, probe: Probe, raw: Raw, wire: Wire) -> None:
+    """A wrong checksum, or a length that cannot be, draws no answer; the whole datagram behind them draws one."""
+    serves(subject, probe)
+    end = raw.datagrams(subject)
+
+    end.send(b"damaged on the way", checksum=end.checksum_of(b"damaged on the way") ^ 0x0101)
+    for length in (7, 1000):
+        end.send(b"of no such length", length=length)
+    end.send(FENCE)
+
+    wire.wait_for(end, got.datagram(FENCE))
+    assert [step.data for step in wire.flow(end).pick(got.datagram())] == [FENCE], "what is damaged draws no answer"
+    wire.flow(end).expect_no(got.icmp())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from harness.lab.ends import FAR, NEAR
@@ -9,7 +11,7 @@ from harness.probe import craft, option
 from harness.tests.wire.craft import frame, tcp_frame, udp_frame
 from harness.wire.checksum import checksum_fault, checksum_right
 from harness.wire.decode import decode
-from harness.wire.segment import ACK, PSH, SYN, Endpoint, Flags, Malformed, Options, Segment, read_options
+from harness.wire.segment import ACK, PSH, SYN, Endpoint, Flags, IcmpError, Malformed, Options, Segment, read_options
 
 ENDS = {
     "v4": (Endpoint("10.9.0.1", 47732), Endpoint("10.9.0.2", 35171)),
@@ -18,7 +20,7 @@ ENDS = {
 FAMILIES = pytest.mark.parametrize(("source", "destination"), ENDS.values(), ids=ENDS.keys())
 
 
-def in_frame(source: Endpoint, destination: Endpoint, protocol: int, octets: bytes, **said: int) -> bytes:
+def in_frame(source: Endpoint, destination: Endpoint, protocol: int, octets: bytes, **said: Any) -> bytes:
     return craft.frame(FAR.mac, NEAR.mac, craft.packet(source.host, destination.host, protocol, octets, **said))
 
 
@@ -87,3 +89,31 @@ def test_a_packet_with_an_identification_may_be_fragmented() -> None:
 
     assert craft.packet(source, destination, 6, b"")[4:8] == b"\0\0\x40\0"
     assert craft.packet(source, destination, 6, b"", ident=7)[4:8] == b"\0\7\0\0"
+
+
+@FAMILIES
+def test_an_icmp_error_is_read_back(source: Endpoint, destination: Endpoint) -> None:
+    """A quoted datagram tells whom the error is about, and the last word of its header which MTU."""
+    v4 = ":" not in source.host
+    lost = craft.packet(destination.host, source.host, craft.UDP, craft.datagram(destination, source, b"lost"))
+    kind, code = (3, 4) if v4 else (2, 0)
+
+    built = craft.icmp(source.host, destination.host, kind, code, lost, rest=1280)
+
+    whole = frame(craft.frame(FAR.mac, NEAR.mac, built))
+    (error,) = decode([whole])
+    assert isinstance(error, IcmpError)
+    assert (error.mtu, error.quoted_source, error.quoted_destination) == (1280, destination, source)
+    assert checksum_right(whole)
+
+
+def test_options_of_ipv4_stand_between_header_and_segment() -> None:
+    """The header says that they are there, and its checksum counts them."""
+    source, destination = ENDS["v4"]
+    built = craft.segment(source, destination, SYN, seq=1)
+
+    whole = frame(in_frame(source, destination, craft.TCP, built, options=b"\x1e\4ab", traffic_class=3))
+
+    assert isinstance(decode([whole])[0], Segment)
+    assert checksum_right(whole)
+    assert (whole.octets[14:16], whole.octets[34:38]) == (b"\x46\x03", b"\x1e\4ab")
