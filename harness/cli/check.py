@@ -69,7 +69,7 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def run(chosen: argparse.Namespace) -> int:
     """Run the suites under pytest and return its exit code."""
     finder = Finder()
-    code = int(pytest.main(pytest_arguments(chosen), plugins=[finder]))
+    code = judged(pytest_arguments(chosen), finder)
     if finder.folder is None:
         return code
     try:
@@ -78,6 +78,12 @@ def run(chosen: argparse.Namespace) -> int:
         sys.stderr.write(f"sockspec: {refused}\n")
         return code or Exit.BROKEN
     return code
+
+
+def judged(arguments: Sequence[str], finder: Finder) -> int:
+    """Run pytest with these words and no plugins but those that we need: others cost time, and may change verdicts."""
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    return int(pytest.main(["-p", "xdist.plugin", "-p", "pytest_timeout", *arguments], plugins=[finder]))
 
 
 def pytest_arguments(chosen: argparse.Namespace) -> list[str]:

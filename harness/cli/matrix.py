@@ -9,9 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
-from harness.cli.check import Finder, pytest_arguments
+from harness.cli.check import Finder, judged, pytest_arguments
 from harness.cli.words import command
 from harness.gate import implementations
 from harness.plugin.options import PCAP
@@ -47,7 +45,7 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--strict", action="store_true", help="a missed SHOULD fails the run")
     parser.add_argument("--report", metavar="DIR", help="where the record goes (default: a new folder in reports/runs)")
     parser.add_argument("--pcap", choices=PCAP, default="failed", help="which captures are kept (default: %(default)s)")
-    parser.set_defaults(run=run, address=None, serve=None, shard=None, repeat=1, version_command=None)
+    parser.set_defaults(run=run, address=None, serve=None, shard=None, repeat=1, soak=0, version_command=None)
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -58,7 +56,7 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.folder is not None:
         return _tell(Path(chosen.folder), chosen.compare)
     finder = Finder()
-    code = int(pytest.main([*pytest_arguments(chosen), f"--subjects={chosen.subjects}"], plugins=[finder]))
+    code = judged([*pytest_arguments(chosen), f"--subjects={chosen.subjects}"], finder)
     if finder.folder is None:
         return code
     return _tell(finder.folder, chosen.compare)

@@ -11,10 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from harness import bundle
-from harness.cli.check import Finder, pytest_arguments
+from harness.cli.check import Finder, judged, pytest_arguments
 from harness.cli.installing import install
 from harness.cli.words import command
 from harness.plugin.options import PCAP, REPEAT_HELP, times
@@ -64,7 +62,7 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     parser.add_argument("--report", metavar="DIR", help="where the record goes (default: a new folder in reports/runs)")
     parser.add_argument("--pcap", choices=PCAP, default="never", help="which captures are kept (default: %(default)s)")
-    parser.set_defaults(run=run, address=None, serve=None, strict=False, shard=None, version_command=None)
+    parser.set_defaults(run=run, address=None, serve=None, strict=False, soak=0, shard=None, version_command=None)
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -77,7 +75,7 @@ def run(chosen: argparse.Namespace) -> int:
             chosen.workers = str(_WORKERS_PER_CORE * (os.cpu_count() or 1))
         if chosen.install:
             install(foreign.table(), foreign.store(), lambda line: sys.stderr.write(f"sockspec: {line}\n"))
-        code = pytest.main([*pytest_arguments(chosen), "--mutants", "--foreign", "--family=v4"], plugins=[finder])
+        code = judged([*pytest_arguments(chosen), "--mutants", "--foreign", "--family=v4"], finder)
         if code not in _JUDGED or finder.folder is None:
             return int(code)
     try:

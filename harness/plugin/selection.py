@@ -9,6 +9,7 @@ was given. In a proof it is put to each runtime and each stack that is wrong in 
 from __future__ import annotations
 
 import functools
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,8 +22,12 @@ from harness.subject.protocol import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from harness.subject.inventory import Program
+
+
+_NAMES_PROFILES = re.compile(r"^PROFILES\b|^@profiles\(", re.MULTILINE)
 
 
 def is_judged(nodeid: str) -> bool:
@@ -61,6 +66,19 @@ def is_mutant(program: Program | None) -> bool:
 def is_foreign(program: Program | None) -> bool:
     """Whether a program is a server by others."""
     return program is not None and foreign.programs().get(program.name) == program
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Pass over the files that judge the kernel alone where a subject is judged: they need not even be read.
+
+    What judges a subject names the profiles for which it holds, so a file without that word does not.
+    """
+    settings = settings_of(config)
+    if not (settings.profile or settings.implementations) or collection_path.suffix != ".py":
+        return None
+    if not is_judged(collection_path.relative_to(config.rootpath).as_posix()):
+        return None
+    return True if not _NAMES_PROFILES.search(collection_path.read_text("utf-8")) else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
