@@ -139,7 +139,8 @@ def test_everything_that_can_be_said() -> None:
 
 
 def test_the_example_in_the_documentation() -> None:
-    example = (bundle.root() / "docs" / "own-protocol.md").read_text().split("```")[1].removeprefix("toml\n")
+    text = (bundle.root() / "docs" / "own-protocol.md").read_text()
+    example = text.partition("```toml\n")[2].partition("```")[0]
     protocol = parse(example)
     assert (protocol.greeting, protocol.server_closes) == (Exactly(b"counter 1.0\r\n"), True)
     assert [str(exchange) for exchange in protocol.exchanges] == [r"'NEXT\r\n'", "the farewell"]
