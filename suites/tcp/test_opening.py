@@ -151,7 +151,7 @@ def test_an_attempt_goes_out_from_the_address_it_was_given(runtime: Runtime, raw
     """
     ours = runtime.tcp()
     ours.bind((runtime.hosts[1], 0))
-    peer = raw.peer(runtime.at(ours), port=SILENT)
+    peer = raw.peer(runtime.at(ours), to=Endpoint(runtime.hosts[1], ours.getsockname()[1]), port=SILENT)
     pending = ours.begin.connect(tuple(peer.near))
 
     peer.expect(got.SYN)
