@@ -34,6 +34,7 @@ _SECOND_THOUGHTS = 1.0  # seconds for a program that listens elsewhere to open t
 _PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
 _HOLDS = {"tcp": "listens", "udp": "receives"}
 _REST = 0.1  # seconds of idleness after which it waits, and has dealt with a signal
+_COMES_TO_REST = 2.0  # seconds that a subject gets for it: one that computes all the time never does
 
 _ENDS_OF_A_PAUSE: dict[Program, str] = {}  # how a program ended when it was first held still; "" if it went on
 
@@ -302,11 +303,11 @@ class Subject:
 
     def stop_and_continue(self) -> str:
         """Hold it still while it waits, as Ctrl-Z and fg do in a shell; how it ended of that, empty if it goes on."""
-        Patience(self).at_rest(_REST)  # only a call that waits is interrupted
+        Patience(self).at_rest(_REST, _COMES_TO_REST)  # only a call that waits is interrupted
         self._reach("pause")
         with contextlib.suppress(ProcessLookupError):
             self._lab.ask("resume")
-        Patience(self).at_rest(_REST)
+        Patience(self).at_rest(_REST, _COMES_TO_REST)
         return in_a_line(self.told()) if self.ended else ""
 
     def _can_be_paused(self) -> None:
