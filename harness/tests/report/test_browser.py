@@ -66,7 +66,8 @@ def test_a_cell_leads_to_the_ladder(page: Page) -> None:
 def test_pages_follow_each_other(page: Page) -> None:
     """With the links and with the arrow keys."""
     page.goto(f"{page.url}#test-0")
-    first = page.locator("#sheet h2, #sheet header .faint").all_text_contents()
+    page.locator("#sheet h2").wait_for()
+    first = page.locator("#sheet h2").text_content()
 
     page.locator("#behind").click()
     page.wait_for_url(re.compile("#test-1$"))
@@ -76,7 +77,7 @@ def test_pages_follow_each_other(page: Page) -> None:
     page.keyboard.press("ArrowLeft")
     page.wait_for_url(re.compile("#test-0$"))
 
-    page.wait_for_function("words => document.querySelector('#sheet h2').textContent === words", arg=first[0])
+    page.wait_for_function("words => document.querySelector('#sheet h2').textContent === words", arg=first)
 
 
 def test_words_filter_the_matrix(page: Page) -> None:
