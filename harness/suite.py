@@ -20,7 +20,7 @@ from harness.probe import option
 from harness.probe.client import Client
 from harness.probe.control import control
 from harness.probe.datagram import LARGEST_V4, LARGEST_V6, DatagramClient
-from harness.probe.ending import Ending
+from harness.probe.ending import Ending, Leaving
 from harness.probe.probe import Attempt, Probe
 from harness.probe.raw import Raw, RawPeer
 from harness.probe.session import SERVICES, UDP_SERVICES, Session
@@ -56,6 +56,7 @@ __all__ = [
     "FourTuple",
     "Inconclusive",
     "KiB",
+    "Leaving",
     "Link",
     "MiB",
     "Mismatch",

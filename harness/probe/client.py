@@ -19,7 +19,7 @@ from harness import budget
 from harness.analysis.accounting import Delivered
 from harness.payload import count, first_difference, quote
 from harness.probe.calls import Calls
-from harness.probe.ending import Ending
+from harness.probe.ending import Ending, Leaving
 from harness.verdict import Mismatch
 
 if TYPE_CHECKING:
@@ -122,6 +122,15 @@ class Client:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.calls.note("close(), SO_LINGER 0")
         self.socket.close()
+
+    def leave(self, how: Leaving) -> None:
+        """Go, in this way."""
+        if how is Leaving.RESETS_BEHIND_ITS_FIN:
+            self.half_close()
+        if how is Leaving.CLOSES:
+            self.close()
+        else:
+            self.reset()
 
     # -- receiving ----------------------------------------------------------------------------------------------------
 

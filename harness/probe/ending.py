@@ -1,4 +1,4 @@
-"""How a connection ends, seen by the socket: an orderly release is not an abort (RFC 9293 3.6, MUST-12)."""
+"""How a connection ends, as our socket meets it and as our client makes it (RFC 9293 3.6, MUST-12)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,17 @@ class Ending(Enum):
 
     EOF = "end of stream (FIN)"
     RESET = "reset (RST)"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class Leaving(Enum):
+    """How a client goes."""
+
+    CLOSES = "closes"
+    RESETS = "resets"
+    RESETS_BEHIND_ITS_FIN = "resets_behind_its_fin"  # then the first send() fails with EPIPE, and raises SIGPIPE
 
     def __str__(self) -> str:
         return self.value

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.lab.near import Near
+    from harness.probe.ending import Leaving
     from harness.subject.patience import Waited
     from harness.subject.process import Subject
 
@@ -181,6 +182,14 @@ class Probe:
         attempt = Attempt(connection, subject.address, self._patience(subject), self._met)
         self._opened.append(attempt)
         return attempt
+
+    def leave_in_the_queue(self, subject: Subject, how: Leaving, text: bytes = b"", *, clients: int = 3) -> None:
+        """Let clients connect, say this and leave while the subject stands still: it finds them gone when it accepts."""
+        with subject.paused():
+            for _ in range(clients):
+                client = self.connect(subject)
+                client.send_all(text)
+                client.leave(how)
 
     def datagrams(self, subject: Reached, to: Endpoint | None = None) -> DatagramClient:
         """A UDP client with a port of its own that asks the subject, at `to` if it has several addresses."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Ending, KiB, MiB, Mismatch, control, covers, got, octets, quote, sent
+from harness.suite import Ending, KiB, Leaving, MiB, Mismatch, control, covers, got, octets, quote, sent
 
 if TYPE_CHECKING:
     from harness.suite import Probe, Subject, Wire
@@ -156,17 +156,13 @@ def check_survives_a_client_that_resets(subject: Subject, probe: Probe, after: s
 
 @covers("house:any/survives")
 @pytest.mark.parametrize("text", [b"", b"x" * 1000], ids=["silent", "behind_its_text"])
-@pytest.mark.parametrize("how", ["closes", "resets"])
-def check_survives_a_client_that_left_in_the_queue(subject: Subject, probe: Probe, how: str, text: bytes) -> None:
+@pytest.mark.parametrize("how", Leaving, ids=str)
+def check_survives_a_client_that_left_in_the_queue(subject: Subject, probe: Probe, how: Leaving, text: bytes) -> None:
     """Clients that are gone when they are accepted disturb nobody."""
     with control():
         discards(subject, probe)
 
-    with subject.paused():
-        for _ in range(3):
-            client = probe.connect(subject)
-            client.send_all(text)
-            client.close() if how == "closes" else client.reset()
+    probe.leave_in_the_queue(subject, how, text)
     for _ in range(3):
         discards(subject, probe, b"still there?")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Ending, KiB, Mismatch, control, covers, got, octets, quote, sent
+from harness.suite import Ending, KiB, Leaving, Mismatch, control, covers, got, octets, quote, sent
 
 if TYPE_CHECKING:
     from harness.suite import Client, Probe, Subject, Wire
@@ -141,18 +141,13 @@ def check_half_closed_client_is_greeted(subject: Subject, probe: Probe, wire: Wi
 
 
 @covers("house:greeting/client-gone", "house:any/survives")
-@pytest.mark.parametrize("how", ["closes", "resets", "resets_behind_its_fin"])
-def check_survives_a_client_that_left_before_it_was_greeted(subject: Subject, probe: Probe, how: str) -> None:
+@pytest.mark.parametrize("how", Leaving, ids=str)
+def check_survives_a_client_that_left_before_it_was_greeted(subject: Subject, probe: Probe, how: Leaving) -> None:
     """Clients that are gone when they are accepted cost nobody else the greeting."""
     with control():
         greets(subject, probe)
 
-    with subject.paused():
-        for _ in range(3):
-            client = probe.connect(subject)
-            if how == "resets_behind_its_fin":
-                client.half_close()  # so that send() raises SIGPIPE
-            client.close() if how == "closes" else client.reset()
+    probe.leave_in_the_queue(subject, how)
     for _ in range(3):
         greets(subject, probe)
 

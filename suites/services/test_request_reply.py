@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Ending, KiB, Mismatch, control, covers, got, octets, quote, sent
+from harness.suite import Ending, KiB, Leaving, Mismatch, control, covers, got, octets, quote, sent
 
 if TYPE_CHECKING:
     from harness.suite import Client, Probe, Subject, Wire
@@ -207,18 +207,14 @@ def check_survives_a_client_that_resets(subject: Subject, probe: Probe, after: s
 
 @covers("house:any/survives")
 @pytest.mark.parametrize("message", [b"", REQUEST], ids=["without_a_request", "behind_its_request"])
-@pytest.mark.parametrize("how", ["closes", "resets", "resets_behind_its_fin"])
-def check_survives_a_client_that_left_in_the_queue(subject: Subject, probe: Probe, how: str, message: bytes) -> None:
+@pytest.mark.parametrize("how", Leaving, ids=str)
+def check_survives_a_client_that_left_in_the_queue(
+    subject: Subject, probe: Probe, how: Leaving, message: bytes
+) -> None:
     """Clients that are gone when they are accepted cost nobody else the reply."""
     usual = usual_reply(subject, probe)
 
-    with subject.paused():
-        for _ in range(3):
-            client = probe.connect(subject)
-            client.send_all(message)
-            if how == "resets_behind_its_fin":
-                client.half_close()  # so that send() raises SIGPIPE
-            client.close() if how == "closes" else client.reset()
+    probe.leave_in_the_queue(subject, how, message)
     for _ in range(3):
         expect_same(usual, ask(subject, probe))
 

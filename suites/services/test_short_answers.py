@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import KiB, control, covers, got, octets, sent
+from harness.suite import KiB, Leaving, control, covers, got, octets, sent
 
 if TYPE_CHECKING:
     from harness.suite import Client, Probe, Subject, Wire
@@ -74,18 +74,13 @@ def check_half_closed_client_is_told(subject: Subject, probe: Probe, wire: Wire)
 
 
 @covers("house:any/survives")
-@pytest.mark.parametrize("how", ["closes", "resets", "resets_behind_its_fin"])
-def check_survives_a_client_that_left_in_the_queue(subject: Subject, probe: Probe, how: str) -> None:
+@pytest.mark.parametrize("how", Leaving, ids=str)
+def check_survives_a_client_that_left_in_the_queue(subject: Subject, probe: Probe, how: Leaving) -> None:
     """Clients that are gone when they are accepted cost nobody else the answer."""
     with control():
         tells(subject, probe)
 
-    with subject.paused():
-        for _ in range(3):
-            client = probe.connect(subject)
-            if how == "resets_behind_its_fin":
-                client.half_close()  # so that send() raises SIGPIPE
-            client.close() if how == "closes" else client.reset()
+    probe.leave_in_the_queue(subject, how)
     for _ in range(3):
         tells(subject, probe)
 
