@@ -114,8 +114,8 @@ class Relay:
                     return
                 source, toward, sent = self._ends[descriptor]
                 octets = source.recv(_LARGEST)
-                for passing in [octets] if self._rule is None else self._rule(octets, sent):
-                    self._forward(passing, toward, sent)
+                for passing, onward in [(octets, sent)] if self._rule is None else self._rule(octets, sent):
+                    self._forward(passing, toward if onward is sent else source, onward)
 
     def _forward(self, octets: bytes, toward: socket.socket, sent: bool) -> None:
         step = self._place(octets, sent)

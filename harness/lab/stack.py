@@ -8,7 +8,9 @@ and the settings; here they are read.
 from __future__ import annotations
 
 import functools
+import importlib.machinery
 import importlib.util
+import sys
 import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -18,7 +20,8 @@ from harness import bundle
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-Rule: TypeAlias = "Callable[[bytes, bool], list[bytes]]"  # from a frame, and whether it was sent, to those that pass
+# From a frame, and whether the probe sent it, to the frames that pass; each with whether it goes the probe's way.
+Rule: TypeAlias = "Callable[[bytes, bool], list[tuple[bytes, bool]]]"
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,12 @@ def stack(name: str) -> Stack:
     if entry is None:
         return RIGHT
     settings = entry.get("settings", {})
-    return Stack(None if settings else _rules().made(name), settings)
+    return Stack(None if settings else _frame().made(name), settings)
+
+
+def rules() -> tuple[str, ...]:
+    """The names of the stacks that have a rule."""
+    return tuple(_frame().RULES)
 
 
 @functools.cache
@@ -47,10 +55,12 @@ def _table() -> dict[str, Any]:
 
 
 @functools.cache
-def _rules() -> Any:
-    spec = importlib.util.spec_from_file_location("wrong_stacks", bundle.root() / "fixtures/mutants/stacks/wrong.py")
-    if spec is None or spec.loader is None:
-        raise ImportError("fixtures/mutants/stacks/wrong.py cannot be loaded")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def _frame() -> Any:
+    """The module `frame`, in which every rule is registered; they are a package whose folder is not on the path."""
+    folder = bundle.root() / "fixtures" / "mutants" / "stacks"
+    spec = importlib.machinery.ModuleSpec("wrong_stacks", None, is_package=True)
+    spec.submodule_search_locations = [str(folder)]
+    sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    for file in sorted(folder.glob("*.py")):
+        importlib.import_module(f"{spec.name}.{file.stem}")
+    return sys.modules[f"{spec.name}.frame"]

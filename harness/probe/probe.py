@@ -184,7 +184,7 @@ class Probe:
         return attempt
 
     def leave_in_the_queue(self, subject: Subject, how: Leaving, text: bytes = b"", *, clients: int = 3) -> None:
-        """Let clients connect, say this and leave while the subject stands still: it finds them gone when it accepts."""
+        """Let clients connect, say this and leave while the subject stands still: they are gone when it accepts."""
         with subject.paused():
             for _ in range(clients):
                 client = self.connect(subject)

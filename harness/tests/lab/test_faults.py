@@ -201,8 +201,9 @@ def test_the_rule_of_a_wrong_stack_is_asked_before_any_fault(lab_process: Lab) -
     """What it drops no fault sees, what it doubles arrives twice."""
     near_end, far_end = (socket.socket(fileno=end) for end in lab_process.ask("build", relayed=True).descriptors)
 
-    def rule(octets: bytes, sent: bool) -> list[bytes]:
-        return [] if sent and b"lost" in octets else [octets, octets] if sent and b"double" in octets else [octets]
+    def rule(octets: bytes, sent: bool) -> list[tuple[bytes, bool]]:
+        times = 0 if sent and b"lost" in octets else 2 if sent and b"double" in octets else 1
+        return [(octets, sent)] * times
 
     with (
         Relay(near_end, far_end, lambda: lab_process.ask("fence", nonce=0), rule),
