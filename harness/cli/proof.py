@@ -15,7 +15,7 @@ from harness import bundle
 from harness.cli.check import Finder, judged, pytest_arguments
 from harness.cli.installing import install
 from harness.cli.words import command
-from harness.plugin.options import PCAP, REPEAT_HELP, times
+from harness.plugin.options import PCAP, REPEAT_HELP, WIDE_HELP, times
 from harness.proof import mutants, page
 from harness.proof.kills import Kills, kill_matrix
 from harness.proof.requirements import requirement_matrix
@@ -54,6 +54,7 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--profile", metavar="P", help="only the mutants and servers of this profile")
     parser.add_argument("-k", metavar="EXPR", dest="expression", help="only tests whose names match (as pytest's -k)")
     parser.add_argument("-n", metavar="N", dest="workers", help="tests at a time (default: four for each core)")
+    parser.add_argument("--wide", action="store_true", help=WIDE_HELP)
     parser.add_argument("--repeat", metavar="N", type=times, default=1, help=REPEAT_HELP)
     parser.add_argument(
         "--install",
@@ -75,7 +76,8 @@ def run(chosen: argparse.Namespace) -> int:
             chosen.workers = str(_WORKERS_PER_CORE * (os.cpu_count() or 1))
         if chosen.install:
             install(foreign.table(), foreign.store(), lambda line: sys.stderr.write(f"sockspec: {line}\n"))
-        code = judged([*pytest_arguments(chosen), "--mutants", "--foreign", "--family=v4"], finder)
+        wide = ["--wide"] if chosen.wide else []
+        code = judged([*pytest_arguments(chosen), "--mutants", "--foreign", "--family=v4", *wide], finder)
         if code not in _JUDGED or finder.folder is None:
             return int(code)
     try:

@@ -37,10 +37,9 @@ RIGHT = Stack()
 
 def stack(name: str) -> Stack:
     """The stack of this name, for one test; the right one if none of ours has it."""
-    entry = _table().get(name)
-    if entry is None:
+    settings = _table().get(name, {}).get("settings", {})
+    if not settings and name not in rules():
         return RIGHT
-    settings = entry.get("settings", {})
     return Stack(None if settings else _frame().made(name), settings)
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PCAP = ("never", "failed", "all")
 FAMILIES = ("v4", "v6")
 SOAK_HELP = "also serve clients of every kind for so long, on each family; what is held must level off"
+WIDE_HELP = "put each mutant to all tests of its profile, not only to those that cover what it breaks"
 REPEAT_HELP = "every test N times, against a fresh subject each; a verdict that differs is told (exit code 6)"
 
 
@@ -76,6 +77,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="judge the mutants beside the reference servers, as `sockspec proof` does",
     )
+    group.addoption("--wide", action="store_true", help=f"with --mutants: {WIDE_HELP}")
     group.addoption(
         "--foreign",
         action="store_true",

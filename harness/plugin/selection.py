@@ -8,16 +8,13 @@ was given. In a proof it is put to each runtime and each stack that is wrong in 
 
 from __future__ import annotations
 
-import functools
 import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness import bundle
+from harness.plugin.asking import asked, broken, covers_of
 from harness.plugin.options import settings_of
-from harness.proof import mutants
-from harness.subject import foreign, inventory
 from harness.subject.protocol import kind_of
 
 if TYPE_CHECKING:
@@ -49,23 +46,9 @@ def program_of(item: pytest.Item) -> Program | None:
 
 
 def wrong_stack(item: pytest.Item) -> str:
-    """The name of the wrong stack that a test was multiplied by; "" if it runs on the right one."""
+    """The name of the wrong stack on which a test runs; "" if it runs on the right one."""
     program = program_of(item)
-    return program.name if program is not None and program.profile == inventory.STACK else ""
-
-
-def is_mutant(program: Program | None) -> bool:
-    """Whether a program is one of our mutants."""
-    return program is not None and program in (
-        inventory.mutants().get(program.name),
-        inventory.wrong_runtimes().get(program.name),
-        inventory.wrong_stacks().get(program.name),
-    )
-
-
-def is_foreign(program: Program | None) -> bool:
-    """Whether a program is a server by others."""
-    return program is not None and foreign.programs().get(program.name) == program
+    return program.stack if program is not None else ""
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -92,18 +75,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "program" in metafunc.fixturenames and not settings.given:
         profiles = profiles_of(metafunc.function, metafunc.module)
         fitting = [program for program in settings.programs if kind_of(program.profile) in profiles]
+        fitting = asked(fitting, metafunc.function, metafunc.definition.nodeid, metafunc.config)
         if settings.implementations:  # one that speaks several of the profiles is asked once, as the first of them
             fitting = list({program.name: program for program in reversed(fitting)}.values())[::-1]
         metafunc.parametrize("program", fitting, ids=[program.name for program in fitting], scope="function")
     if "wrong_runtime" in metafunc.fixturenames and settings.wrong_runtimes:
-        covers: tuple[str, ...] = metafunc.function.__dict__.get("covers", ())
-        wrong = [program for program in settings.wrong_runtimes if _broken()[program.name] in covers]
+        covers = covers_of(metafunc.function)
+        wrong = [program for program in settings.wrong_runtimes if broken()[program.name] in covers]
         metafunc.parametrize("wrong_runtime", [None, *wrong], ids=["right", *(program.name for program in wrong)])
-
-
-@functools.cache
-def _broken() -> dict[str, str]:
-    return {mutant.name: mutant.breaks for mutant in mutants.read(bundle.root())}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,87 +1,51 @@
-"""What need not be asked of our own servers, in a proof above all, so that it asks all mutants within minutes.
+"""What a mutant need not be asked again, in a proof: a test that has rejected it rejects it in its other variants too.
 
-- A test that covers what the mutant breaks is put to it in all variants, until one of them has rejected it: nothing
-  more would be learned, and to be left without an answer takes seconds each time.
-- The other tests of the same suites are put to it in one variant, the first, unless they are marked slow: they can show
-  that the mutant is wrong elsewhere too, but not close a hole. Suites that do not cover what it breaks are left out.
-- The lifecycle suite costs more processor time than all others, so it is put to one reference server of each profile,
-  the first: `make test` puts it to all.
-- The stress suite, which burdens the machine with a thousand clients, is put to the first of each profile in any run.
+Nothing more would be learned, and to be left without an answer takes seconds each time. Whoever is put to a test at all
+is said in `harness.plugin.asking`. That a test has rejected a mutant, workers tell each other by an empty file in the
+run folder.
 
-Servers by others, and the subjects of users, are spared nothing, and who asks with -k gets what he asks for. That a
-test has rejected a mutant, workers tell each other by an empty file in the run folder.
+In a wide proof a test that does not cover what a mutant breaks is put to it in the first of its variants only, and not
+at all if it is marked slow: it can show that the mutant is wrong elsewhere too, but not close a hole.
 """
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING
 
 import pytest
 
-from harness import bundle
 from harness.plugin import naming
-from harness.plugin.options import settings_of
-from harness.plugin.selection import is_judged, is_mutant, program_of
+from harness.plugin.asking import broken, covers_of, is_mutant
+from harness.plugin.selection import is_judged, program_of
 from harness.plugin.verdicts import folder_key
-from harness.proof import mutants
 from harness.record.result import Result
-from harness.subject import inventory
 from harness.verdict import NotApplicable, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from harness.subject.inventory import Program
-
 _FOLDER = "rejected"  # in the run folder
 
 
-@functools.cache
-def _broken() -> dict[str, str]:
-    """The requirement that each mutant breaks."""
-    return {mutant.name: mutant.breaks for mutant in mutants.read(bundle.root())}
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what does not cover what a mutant breaks, and costly suites for further reference servers."""
-    if config.option.keyword or settings_of(config).implementations:
+    """Of a wide proof, leave out further variants of tests that do not cover what a mutant breaks."""
+    if not config.option.wide or config.option.keyword:
         return
     seen: set[tuple[str, str]] = set()
     spared: set[pytest.Item] = set()
-    others = _not_the_first_of_a_profile()
-    costly = ("/lifecycle/", "/stress/") if config.option.mutants else ("/stress/",)
-    suites = {(covered, _suite(item)) for item in items for covered in _covers(item)}
     for item in items:
         program = program_of(item) if is_judged(item.nodeid) else None
-        if program is not None and program in others and any(suite in f"/{item.nodeid}" for suite in costly):
-            spared.add(item)
-        if program is None or not is_mutant(program) or _broken()[program.name] in _covers(item):
+        if program is None or not is_mutant(program):
             continue
         place = (item.nodeid.partition("[")[0], program.name)
-        elsewhere = (_broken()[program.name], _suite(item)) not in suites
-        if elsewhere or place in seen or item.get_closest_marker("slow"):
+        own = broken()[program.name] in covers_of(getattr(item, "function", None))
+        if not own and (place in seen or item.get_closest_marker("slow")):
             spared.add(item)
         seen.add(place)
     if spared:
         config.hook.pytest_deselected(items=[item for item in items if item in spared])
         items[:] = [item for item in items if item not in spared]
-
-
-def _not_the_first_of_a_profile() -> set[Program]:
-    servers = inventory.reference_servers().values()
-    first = {program.profile: program for program in reversed(servers)}
-    return set(servers) - set(first.values())
-
-
-def _covers(item: pytest.Item) -> tuple[str, ...]:
-    covers: tuple[str, ...] = getattr(getattr(item, "function", None), "covers", ())
-    return covers
-
-
-def _suite(item: pytest.Item) -> str:
-    return item.nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.plugin import naming
+from harness.plugin.asking import is_foreign, is_mutant
 from harness.plugin.fixtures import TALKS, subject_key, talkers_key, wire_key
 from harness.plugin.options import Settings, settings_of
 from harness.plugin.repeating import repetition_of
-from harness.plugin.selection import is_foreign, is_judged, is_mutant, program_of
+from harness.plugin.selection import is_judged, program_of
 from harness.plugin.soaking import is_soak
 from harness.record import evidence
 from harness.record.result import READY, Result, without_repetition

@@ -3,7 +3,8 @@
 A test stands here for all its variants, parameters and families together: it kills a mutant if one of them rejects it.
 A mutant is rejected as it must be when a finding names the requirement that it breaks. A missed SHOULD counts for that
 requirement only: correct servers miss some too. A mutant that no test rejects for its own requirement is a hole; a test
-of a MUST that rejects no mutant is dead weight; a correct server that is rejected is a false alarm.
+of a MUST that rejects no mutant which breaks something that it covers is dead weight; a correct server that is rejected
+is a false alarm.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ class Kills:
     """The matrix, and what follows from it."""
 
     mutants: tuple[Mutant, ...]
-    tests: tuple[Test, ...]  # in the order of the rows
+    tests: tuple[Test, ...]  # those that judge more than the kernel, or were put to a mutant, in the order of the rows
     cells: Mapping[tuple[str, str], Answer]  # test and mutant, by name; what is missing was not asked
     kernel: tuple[Test, ...] = ()  # tests that judge the kernel: not proved by mutants
     alarms: tuple[Result, ...] = ()  # rows in which a correct server was rejected
@@ -129,7 +130,7 @@ class Kills:
 
     @cached_property
     def dead_weight(self) -> tuple[Test, ...]:
-        """The tests of a MUST, or of a promise in plain words, that were put to mutants and rejected none."""
+        """The tests of a MUST, or of a promise in plain words, that rejected none which breaks what they cover."""
         return self._without_kill(binding=True)
 
     @cached_property
@@ -147,7 +148,10 @@ class Kills:
         return tuple(m.name for m in self.mutants if m.breaks == requirement and self.proved_by(m.name))
 
     def _without_kill(self, *, binding: bool) -> tuple[Test, ...]:
-        return tuple(test for test in self.tests if test.binding is binding and not self.killed_by(test.name))
+        return tuple(test for test in self.tests if test.binding is binding and not self._can_fail(test))
+
+    def _can_fail(self, test: Test) -> bool:
+        return any(self.cell(test.name, mutant.name).kills for mutant in self.mutants if mutant.breaks in test.covers)
 
     def _hole(self, mutant: Mutant) -> str:
         if self.proved_by(mutant.name):
@@ -223,7 +227,7 @@ def kill_matrix(
                 (known if _misses_only(row, expected) else alarms).append(row)
     return Kills(
         mutants=tuple(by_name.values()),
-        tests=tuple(test for test in tests.values() if any((test.name, name) in cells for name in by_name)),
+        tests=tuple(tests.values()) if by_name else (),
         cells=cells,
         kernel=tuple(test for name, test in kernel.items() if name not in tests),
         alarms=tuple(alarms),

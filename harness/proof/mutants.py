@@ -19,6 +19,8 @@ class Mutant:
     breaks: str  # requirement id
     how: str = ""
     real: str = ""  # the project that had the bug, if one is known
+    server: str = ""  # the reference server that is right, and runs …
+    stack: str = ""  # … on this wrong stack
 
     def __str__(self) -> str:
         return f"{self.name} breaks {self.breaks}: {self.how}"

@@ -1,9 +1,9 @@
 """The programs that a run can judge: reference servers and mutants by name, and commands of the user's.
 
 A reference server is a file `fixtures/servers/<profile>_<engine>.py`, where the profile may be a sample of an own
-protocol; its name is all that has to be said of it. A mutant is a file in `fixtures/mutants/` with its line in
-`mutants.toml`. A wrong runtime is a mutant too, with its line in `runtimes/runtimes.toml` and its function in
-`runtimes/wrong.py`. So is a wrong stack (see `harness.lab.stack`).
+protocol; its name is all that has to be said of it. A mutant is a file in `fixtures/mutants/`, or a reference server
+that runs on a wrong stack, with its line in `mutants.toml`. A wrong runtime is a mutant too, with its line in
+`runtimes/runtimes.toml` and its function in `runtimes/wrong.py`. So is a wrong stack (see `harness.lab.stack`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import shlex
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness import bundle
@@ -36,6 +36,7 @@ class Program:
     ours: bool = False  # written in Python for this harness: started warm, reports on descriptor 3
     environment: tuple[tuple[str, str], ...] = ()  # variables that it needs beside the user's own
     absent: str = ""  # why it cannot be started on this machine
+    stack: str = ""  # the wrong stack beneath it; "" for the kernel as it is
 
     @property
     def takes_host(self) -> bool:
@@ -97,7 +98,7 @@ def wrong_runtimes() -> dict[str, Program]:
 def wrong_stacks() -> dict[str, Program]:
     """The kernels that a rule on the link or a setting makes wrong; the two programs above run on them as they are."""
     table = tomllib.loads((bundle.root() / "fixtures" / "mutants" / "stacks" / "stacks.toml").read_text())
-    return {name: Program(name, STACK, ()) for name in table}
+    return {name: Program(name, STACK, (), stack=name) for name in table}
 
 
 def _called(wrong: Program | None, name: str, *arguments: str) -> Program:
@@ -110,7 +111,13 @@ def mutants() -> dict[str, Program]:
     """The mutants by name."""
     folder = bundle.root() / "fixtures" / "mutants"
     table = tomllib.loads((folder / "mutants.toml").read_text())
-    return {name: _ours(folder / f"{name}.py", name, entry["profile"]) for name, entry in table.items()}
+    return {name: _mutant(folder, name, entry) for name, entry in table.items()}
+
+
+def _mutant(folder: Path, name: str, entry: dict[str, str]) -> Program:
+    if "server" not in entry:
+        return _ours(folder / f"{name}.py", name, entry["profile"])
+    return replace(reference_servers()[entry["server"]], name=name, stack=entry["stack"])
 
 
 def profile_of(name: str) -> str | None:

@@ -10,6 +10,7 @@ from harness.cli import main
 from harness.report.model import Exit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from harness.tests.plugin.sandbox import Ran, Sandbox
@@ -83,24 +84,47 @@ def test_mutants_are_judged_beside_correct_servers(sandbox: Sandbox) -> None:
     assert (retold.code, retold.out.splitlines()[:1]) == (Exit.MISSED, [first])
 
 
-def test_a_mutant_is_spared_what_teaches_nothing(sandbox: Sandbox) -> None:
-    """Where a test does not cover what it breaks: further variants, slow tests, and suites without one that does."""
+@pytest.fixture
+def planned(sandbox: Sandbox) -> Callable[..., list[str]]:
+    """The tests of both suites that a proof with these words plans."""
     sandbox.suite(SUITE)
     sandbox.suite(ELSEWHERE, "elsewhere")
-    ran = sandbox.pytest("--mutants", "--family=v4", "--collect-only", "--profile=echo")
 
-    planned = [line.partition("::check_")[2] for line in ran.out.splitlines()]
-    assert {name for name in planned if "echo_upper_cases" in name} == {
+    def plan(*words: str) -> list[str]:
+        ran = sandbox.pytest("--mutants", "--family=v4", "--collect-only", "--profile=echo", *words)
+        return [line.partition("::check_")[2] for line in ran.out.splitlines()]
+
+    return plan
+
+
+def test_a_mutant_is_put_to_what_covers_what_it_breaks(planned: Callable[..., list[str]]) -> None:
+    names = planned()
+
+    assert {name for name in names if "echo_upper_cases" in name} == {
+        "comes_back[v4-echo_upper_cases-one]",
+        "comes_back[v4-echo_upper_cases-two]",
+    }
+    assert len([name for name in names if "v4-echo_asyncio" in name]) == 5, "the first of its profile is asked all"
+    assert not [name for name in names if "v4-echo_blocking" in name]
+
+
+def test_a_wide_proof_leaves_out_what_teaches_nothing(planned: Callable[..., list[str]]) -> None:
+    """Where a test does not cover what a mutant breaks: further variants, and slow tests."""
+    names = planned("--wide")
+
+    assert {name for name in names if "echo_upper_cases" in name} == {
         "comes_back[v4-echo_upper_cases-one]",
         "comes_back[v4-echo_upper_cases-two]",
         "connects[v4-echo_upper_cases]",
+        "ends[v4-echo_upper_cases]",
     }
-    assert {name for name in planned if "echo_adds_crlf" in name} == {
+    assert {name for name in names if "echo_adds_crlf" in name} == {
         "comes_back[v4-echo_adds_crlf-one]",
         "nothing_more[v4-echo_adds_crlf]",
         "connects[v4-echo_adds_crlf]",
+        "ends[v4-echo_adds_crlf]",
     }
-    assert len([name for name in planned if "v4-echo_blocking" in name]) == 5
+    assert not [name for name in names if "v4-echo_blocking" in name]
 
 
 @pytest.mark.usefixtures("lab_process")

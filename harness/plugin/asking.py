@@ -1,0 +1,77 @@
+"""Who is put to a test in a run of our own: no more than shows something, so that a proof of all mutants takes minutes.
+
+- A mutant, a wrong runtime or a wrong stack is put to the tests that cover what it breaks. With `--wide` a mutant is
+  put to all tests of its profile, in the first of their variants.
+- Of the reference servers, the first of each profile by name stands beside the mutants in a proof: `make test` puts
+  every test to all of them. The stress suite, which burdens the machine with a thousand clients, is put to the first of
+  each profile in any run.
+
+Servers by others, and the subjects of users, are put to everything; who asks with -k gets all that he names.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from harness import bundle
+from harness.plugin.options import settings_of
+from harness.proof import mutants
+from harness.subject import foreign, inventory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pytest
+
+    from harness.subject.inventory import Program
+
+STRESS = "/stress/"  # in the path of a suite
+
+
+@functools.cache
+def broken() -> dict[str, str]:
+    """The requirement that each mutant, wrong runtime and wrong stack breaks, by its name."""
+    return {mutant.name: mutant.breaks for mutant in mutants.read(bundle.root())}
+
+
+def is_mutant(program: Program | None) -> bool:
+    """Whether a program is one of our mutants."""
+    return program is not None and program in (
+        inventory.mutants().get(program.name),
+        inventory.wrong_runtimes().get(program.name),
+        inventory.wrong_stacks().get(program.name),
+    )
+
+
+def is_foreign(program: Program | None) -> bool:
+    """Whether a program is a server by others."""
+    return program is not None and foreign.programs().get(program.name) == program
+
+
+def asked(programs: Iterable[Program], function: Any, nodeid: str, config: pytest.Config) -> list[Program]:
+    """Those of the programs that the test of this function is put to."""
+    option = config.option
+    if option.keyword or settings_of(config).implementations:
+        return list(programs)
+    covers = covers_of(function)
+    spared = _further_servers() if option.mutants or STRESS in f"/{nodeid}" else frozenset()
+    return [
+        program
+        for program in programs
+        if program not in spared and (option.wide or not is_mutant(program) or broken()[program.name] in covers)
+    ]
+
+
+def covers_of(function: Any) -> tuple[str, ...]:
+    """The requirements that a test covers."""
+    covers: tuple[str, ...] = getattr(function, "covers", ())
+    return covers
+
+
+@functools.cache
+def _further_servers() -> frozenset[Program]:
+    """The reference servers behind the first one of their profile."""
+    servers = inventory.reference_servers().values()
+    first = {program.profile: program for program in reversed(servers)}
+    return frozenset(servers) - frozenset(first.values())
