@@ -15,6 +15,7 @@ returns is the answer.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import select
@@ -58,6 +59,7 @@ class Lab:
         self._ground: Ground | None = None
         self._markers: tuple[socket.socket, socket.socket] | None = None
         self._tap: int | None = None  # until it is handed over
+        self._diag: dict[str, DiagSocket] = {}  # of each end, once it was asked for its sockets
         self.children = children.Children()
 
     def build(self, *, relayed: bool = False) -> tuple[dict[str, Any], list[int]]:
@@ -75,6 +77,9 @@ class Lab:
         for marker in self._markers or ():
             marker.close()
         self._markers = None
+        for diag in self._diag.values():
+            diag.close()
+        self._diag.clear()
         if self._tap is not None:
             os.close(self._tap)
             self._tap = None
@@ -227,10 +232,20 @@ class Lab:
 
     def sockets(self, protocol: int, family: int, states: int, side: str = "far") -> dict[str, Any]:
         """The sockets of one end, as the kernel's sock_diag(7) tells them: local and remote ends, state and queues."""
-        with self._at(side), DiagSocket() as diag:
-            diag.bind()
-            entries = list(diag.get_sock_stats(family=family, states=states, protocol=protocol))
-        return {"sockets": [_told(entry) for entry in entries]}
+        return {"sockets": [_told(entry) for entry in self._diagnosed(side, protocol, family, states)]}
+
+    def unsent(self, protocol: int, states: int) -> dict[str, int]:
+        """The octets that the sockets of both ends in these states still have to send, or to see acknowledged."""
+        found = itertools.product(("near", "far"), (socket.AF_INET, socket.AF_INET6))
+        entries = (self._diagnosed(side, protocol, family, states) for side, family in found)
+        return {"unsent": sum(entry["idiag_wqueue"] for entry in itertools.chain.from_iterable(entries))}
+
+    def _diagnosed(self, side: str, protocol: int, family: int, states: int) -> list[Any]:
+        if side not in self._diag:
+            with self._at(side):
+                self._diag[side] = DiagSocket()
+                self._diag[side].bind()
+        return list(self._diag[side].get_sock_stats(family=family, states=states, protocol=protocol))
 
     def sysctl(self, side: str, name: str, value: str) -> dict[str, Any]:
         """Set a network sysctl of one end."""

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 IDLE = 2.0  # seconds: longer than the pauses that programs make on purpose (tutorials like sleep(1))
 STUCK = 4.0  # seconds: octets that wait to be delivered may wait for a retransmission, whose timer grows from 0.2 s
 _TURN = 0.005  # seconds between two turns at what is done meanwhile: the ring must not run full
-_GLANCE = 0.05  # seconds between two looks
+_GLANCE = 0.05  # seconds before the first look: most of what is waited for comes within them
+_STARE = 0.1  # seconds between two looks from then on: to look costs the processor that the subject may need
 _ENDED = 0.2  # seconds for what an ended subject has sent to arrive
 
 
@@ -70,7 +71,7 @@ class Patience:
                 return self._last_look(came, f"{busy} after {deadline}")
             if not glance.over:
                 continue
-            glance = Deadline(_GLANCE)
+            glance = Deadline(_STARE)
             look = self._subject.look()
             if look is None:
                 continue

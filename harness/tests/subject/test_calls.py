@@ -12,6 +12,7 @@ import pytest
 from harness.lab.ends import FAR
 from harness.record.talks import subject_calls
 from harness.subject.inventory import Program, reference_servers
+from harness.subject.patience import Patience
 from harness.subject.process import Subject, start
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def test_calls_are_told_by_client(lab: Lab, started: list[Subject], name: str) -
 
     ports = [exchange(lab, subject) for _ in range(2)]
 
+    assert Patience(subject).at_rest(0.1)  # the end of stream comes before the last close()
     subject.signal(signal.SIGKILL)
     told = subject_calls(subject.calls())
     for port in ports:
