@@ -127,12 +127,13 @@ def check_no_answer_is_cut_short(subject: Subject, probe: Probe) -> None:
     """A datagram that is too large for the server is not answered with a part of itself: whole, or not at all."""
     serves(subject, probe)
     client = probe.datagrams(subject)
+    asked: set[bytes] = set()  # a server that forks may answer the one before when the fence is back already
 
     for size in (513, 1025, 1501, 2049, 4097, 8193, 9217, 16_385, 32_769, LARGEST_V4):
-        whole = ruler(size)
+        asked.add(whole := ruler(size))
         client.send(whole)
         for answer in client.beside(FENCE):
-            if answer.octets != whole:
+            if answer.octets not in asked:
                 raise Mismatch(f"a datagram of {size} octets comes back whole, or not at all", str(answer))
 
 
