@@ -93,11 +93,12 @@ def _tell(folder: Path) -> int:
         sys.stderr.write(f"sockspec: no test of {len(ran.lost)} has reported; `sockspec check` tells more\n")
         return Exit.BROKEN
     known = tuple(mutant for mutant in mutants.read(bundle.root()) if mutant.name in ran.facts.subjects)
-    if any(word.startswith("-k") for word in ran.facts.command):  # who asked for a part is told of that part
+    partial = any(word.startswith("-k") for word in ran.facts.command)
+    if partial:  # who asked for a part is told of that part
         judged = {row.subject for row in ran.rows}
         known = tuple(mutant for mutant in known if mutant.name in judged)
     findings = {server.name: server.findings for server in foreign.table()}
-    kills = kill_matrix(ran.rows, known, ran.lost, findings, map(str, ran.unstable))
+    kills = kill_matrix(ran.rows, known, ran.lost, findings, map(str, ran.unstable), partial=partial)
     write_whole(folder / KILLS, page.text(kills).encode())
     write_whole(folder / SECTION, page.markdown(kills).encode())
     write_whole(folder / MATRIX, requirement_matrix(load_catalogue(), ran.rows, known).encode())

@@ -106,6 +106,7 @@ class Kills:
     absent: Mapping[str, str] = field(default_factory=dict)  # correct servers that could not be judged → why
     unstable: tuple[str, ...] = ()  # tests whose verdict differed between repetitions, with the verdicts
     lost: tuple[str, ...] = ()  # tests that were planned and never reported, or lost with their worker
+    partial: bool = False  # only some tests were asked for
 
     def cell(self, test: str, mutant: str) -> Answer:
         """What a test said of a mutant."""
@@ -124,9 +125,19 @@ class Kills:
         return tuple(mutant.name for mutant in self.mutants if self.cell(test, mutant.name).kills)
 
     @cached_property
+    def tried(self) -> tuple[Mutant, ...]:
+        """The mutants that must be rejected: of a partial run those that met a test which covers what they break."""
+        if not self.partial:
+            return self.mutants
+        breaks = {mutant.name: mutant.breaks for mutant in self.mutants}
+        covers = {test.name: test.covers for test in self.tests}
+        met = {name for test, name in self.cells if breaks[name] in covers.get(test, ())}
+        return tuple(mutant for mutant in self.mutants if mutant.name in met)
+
+    @cached_property
     def holes(self) -> tuple[tuple[Mutant, str], ...]:
         """The mutants that are not rejected as they must be, and why not."""
-        return tuple((mutant, why) for mutant in self.mutants if (why := self._hole(mutant)))
+        return tuple((mutant, why) for mutant in self.tried if (why := self._hole(mutant)))
 
     @cached_property
     def dead_weight(self) -> tuple[Test, ...]:
@@ -193,10 +204,13 @@ def kill_matrix(
     lost: Iterable[str] = (),
     findings: Mapping[str, Mapping[str, str]] | None = None,
     unstable: Iterable[str] = (),
+    *,
+    partial: bool = False,
 ) -> Kills:
     """The matrix that the rows of one run make; rows of subjects that are no mutants are those of correct servers.
 
-    `findings` tells of a server by others which requirements it does miss, and in what: that is no false alarm.
+    `findings` tells of a server by others which requirements it does miss, and in what: that is no false alarm. A run
+    is `partial` if it was asked for some tests only.
     """
     by_name = {mutant.name: mutant for mutant in mutants}
     cells: dict[tuple[str, str], Answer] = {}
@@ -236,6 +250,7 @@ def kill_matrix(
         absent={name: reason for name, reason in absent.items() if name not in judged and name != KERNEL},
         unstable=tuple(unstable),
         lost=tuple(gone),
+        partial=partial,
     )
 
 

@@ -39,9 +39,9 @@ def text(kills: Kills) -> str:
 
 def summary(kills: Kills) -> str:
     """One line of counts."""
-    rejected = len(kills.mutants) - len(kills.holes)
+    rejected = len(kills.tried) - len(kills.holes)
     parts = [
-        f"{rejected} of {_plural(len(kills.mutants), 'mutant')} rejected as they must be",
+        f"{rejected} of {_plural(len(kills.tried), 'mutant')} rejected as they must be",
         _plural(len(kills.holes), "hole"),
         f"{_plural(len(kills.alarms), 'false alarm')} on {_plural(len(kills.judged), 'correct server')}",
         f"{len(kills.dead_weight)} of {_plural(len(kills.tests), 'test')} dead weight",

@@ -126,6 +126,16 @@ def test_why_a_mutant_is_a_hole(rows: list[Result], why: str) -> None:
     assert kill_matrix(rows, [NEVER]).holes == ((NEVER, why),)
 
 
+def test_of_a_part_only_what_met_its_own_tests_must_be_rejected() -> None:
+    """Who asks for one test is not told of all mutants that it is not there to reject."""
+    rows = [row(TEST, NEVER.name, covers=(OCTETS,)), row(TEST, UPPER.name, covers=(OCTETS,))]
+
+    whole, part = (kill_matrix(rows, [NEVER, UPPER], partial=partial) for partial in (False, True))
+
+    assert [mutant.name for mutant, _ in whole.holes] == [NEVER.name, UPPER.name]
+    assert [mutant.name for mutant, _ in part.holes] == [mutant.name for mutant in part.tried] == [UPPER.name]
+
+
 def test_a_mutant_that_never_becomes_ready_is_no_hole_and_kills_no_doubt() -> None:
     """It is rejected, but no test has shown that it can fail."""
     kills = kill_matrix([unready(TEST, GONE.name), replace(row(TEST, "echo_asyncio"))], [GONE])
