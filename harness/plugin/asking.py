@@ -3,10 +3,11 @@
 - A mutant, a wrong runtime or a wrong stack is put to the tests that cover what it breaks. With `--wide` a mutant is
   put to all tests of its profile, in the first of their variants.
 - Of the reference servers, the first of each profile by name stands beside the mutants in a proof: `make test` puts
-  every test to all of them. The stress suite, which burdens the machine with a thousand clients, is put to the first of
-  each profile in any run.
+  every test to all of them.
+- The stress suite, which burdens the machine with a thousand clients, is put to the first of each profile in any run,
+  of ours and of those by others.
 
-Servers by others, and the subjects of users, are put to everything; who asks with -k gets all that he names.
+Else servers by others, and the subjects of users, are put to everything; who asks with -k gets all that he names.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ def asked(programs: Iterable[Program], function: Any, nodeid: str, config: pytes
     if option.keyword or settings_of(config).implementations:
         return list(programs)
     covers = covers_of(function)
-    spared = _further_servers() if option.mutants or STRESS in f"/{nodeid}" else frozenset()
+    spared = _further(ours=True) if option.mutants or STRESS in f"/{nodeid}" else frozenset()
+    spared |= _further(ours=False) if STRESS in f"/{nodeid}" else frozenset()
     return [
         program
         for program in programs
@@ -70,8 +72,8 @@ def covers_of(function: Any) -> tuple[str, ...]:
 
 
 @functools.cache
-def _further_servers() -> frozenset[Program]:
-    """The reference servers behind the first one of their profile."""
-    servers = inventory.reference_servers().values()
-    first = {program.profile: program for program in reversed(servers)}
+def _further(*, ours: bool) -> frozenset[Program]:
+    """The reference servers, or the servers by others, behind the first one at hand of their profile."""
+    servers = (inventory.reference_servers() if ours else foreign.programs()).values()
+    first = {program.profile: program for program in reversed(servers) if not program.absent}
     return frozenset(servers) - frozenset(first.values())

@@ -178,11 +178,12 @@ def check_an_idle_client_does_not_block_others(subject: Subject, probe: Probe) -
 
 
 @covers("house:any/small-segments")
-def check_small_segments_are_taken(subject: Subject, probe: Probe) -> None:
-    """A client whose segments hold 88 octets gets rid of all its text."""
+def check_small_segments_are_taken(subject: Subject, probe: Probe, wire: Wire) -> None:
+    """A client whose segments hold 88 octets gets rid of all its text, and then hears the end of the stream."""
     client = probe.connect(subject, receive_buffer=512, segment_size=88)
 
     client.send_all(octets(20 * KiB))
+    wire.wait_for(client, got.acked(20 * KiB))
     client.half_close()
 
     client.expect_end(Ending.EOF)
