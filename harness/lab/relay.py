@@ -14,7 +14,10 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Self
 
-from harness.lab.faults import Fate, Fault, deciding
+from harness.lab.acts import Log
+from harness.lab.fates import Drop, Duplicate, Hold
+from harness.lab.faults import Fault, Met, deciding
+from harness.lab.fence import Marker
 from harness.wire.decode import decode
 from harness.wire.flow import Flow, key_of
 from harness.wire.frame import Frame
@@ -23,6 +26,7 @@ from harness.wire.segment import Datagram, IcmpError, Segment
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from harness.lab.acts import Act, Deed
     from harness.lab.stack import Rule
     from harness.wire.pattern import Pattern
     from harness.wire.segment import Packet
@@ -49,7 +53,9 @@ class Relay:
         self._numbers = itertools.count(1)
         self._packets: list[Packet] = []  # what was seen so far: relative numbers need the beginning of the flow
         self._faults: list[Fault] = []
-        self._held: list[tuple[Fault, socket.socket, bytes]] = []
+        self._held: list[tuple[Fault, socket.socket, Deed]] = []
+        self._places = {True: 0, False: 0}  # frames that came from each side
+        self._log = Log()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
 
@@ -65,24 +71,31 @@ class Relay:
         self._woken.close()
         self._wake.close()
 
+    @property
+    def log(self) -> tuple[Act, ...]:
+        """What was done to which frame up to now: one act for each frame on which a rule decided, in this order."""
+        with self._lock:
+            return self._log.acts()
+
     # -- faults
     # ---------------------------------------------------------------------------------------------------------
 
     def drop(self, pattern: Pattern, *, times: int | None = None) -> contextlib.AbstractContextManager[Fault]:
         """Within the block, frames that match get lost, `times` of them at most."""
-        return self._under(Fault(pattern, Fate.DROP, times))
+        return self._under(Fault(pattern, Drop(), times))
 
     def duplicate(self, pattern: Pattern, *, times: int | None = None) -> contextlib.AbstractContextManager[Fault]:
         """Within the block, frames that match arrive twice."""
-        return self._under(Fault(pattern, Fate.DUPLICATE, times))
+        return self._under(Fault(pattern, Duplicate(), times))
 
     def hold(self, pattern: Pattern, *, times: int | None = None) -> contextlib.AbstractContextManager[Fault]:
         """Within the block, frames that match wait; they go on, in their order, when it ends."""
-        return self._under(Fault(pattern, Fate.HOLD, times))
+        return self._under(Fault(pattern, Hold(), times))
 
     @contextlib.contextmanager
     def _under(self, fault: Fault) -> Iterator[Fault]:
         self._empty()
+        fault.let_go = self._lift
         with self._lock:
             self._faults.append(fault)
         try:
@@ -91,15 +104,18 @@ class Relay:
                 at_least=1
             )  # a frame may still be on its way to the relay; a rule that never acts proves nothing
         finally:
-            self._release(fault)
+            self._lift(fault)
 
-    def _release(self, fault: Fault) -> None:
+    def _lift(self, fault: Fault) -> None:
+        """Let go of what the rule holds, in its order, before anything that comes after; it is asked no more."""
         with self._lock:
-            self._faults.remove(fault)
-            waiting = [(toward, octets) for owner, toward, octets in self._held if owner is fault]
+            if fault in self._faults:
+                self._faults.remove(fault)
+            waiting = [entry for entry in self._held if entry[0] is fault]
             self._held = [entry for entry in self._held if entry[0] is not fault]
-        for toward, octets in waiting:
-            toward.send(octets)
+            for _, toward, deed in waiting:
+                toward.send(deed.met.octets)
+                deed.passes(deed.met.octets, sent=deed.met.sent)
 
     # -- forwarding
     # -----------------------------------------------------------------------------------------------------
@@ -118,14 +134,23 @@ class Relay:
                     self._forward(passing, toward if onward is sent else source, onward)
 
     def _forward(self, octets: bytes, toward: socket.socket, sent: bool) -> None:
-        step = self._place(octets, sent)
-        with self._lock:
-            fault = deciding(self._faults, step) if step is not None else None
-            if fault is not None and fault.fate is Fate.HOLD:
-                self._held.append((fault, toward, octets))
-        copies = 1 if fault is None else {Fate.DROP: 0, Fate.HOLD: 0, Fate.DUPLICATE: 2}[fault.fate]
-        for _ in range(copies):
+        if Marker.read(octets) is not None:
             toward.send(octets)
+            return
+        met = Met(sent, octets, self._place(octets, sent))
+        with self._lock:
+            self._places[sent] += 1
+            fault = deciding(self._faults, met)
+            if fault is None:
+                toward.send(octets)
+                return
+            deed = self._log.opened(met, self._places[sent], fault)
+            if isinstance(fault.fate, Hold):
+                self._held.append((fault, toward, deed))
+                return
+            for _ in range({Drop: 0, Duplicate: 2}[type(fault.fate)]):
+                toward.send(octets)
+                deed.passes(octets, sent=sent)
 
     def _place(self, octets: bytes, sent: bool) -> Step | None:
         """The frame as a step of its flow, numbers relative; None if no rule is set or it belongs to no flow."""

@@ -10,7 +10,8 @@ import pytest
 
 from harness.capture.recording import Wire
 from harness.lab.ends import FAR
-from harness.lab.faults import Fate, Fault, deciding
+from harness.lab.fates import Drop, Duplicate, Hold
+from harness.lab.faults import Fault, Met, deciding
 from harness.lab.near import LabNear
 from harness.lab.relay import Relay
 from harness.tests.wire.craft import Talk
@@ -23,45 +24,46 @@ if TYPE_CHECKING:
     from harness.lab.handle import Lab
 
 
-def conversation() -> Talk:
+def conversation() -> list[Met]:
     """SYN, SYN ACK, ACK, five octets from the subject, its FIN."""
     talk = Talk()
     talk.handshake()
     talk.got("ACK PSH", seq=1, ack=1, data=b"hello")
     talk.got("FIN ACK", seq=6, ack=1)
-    return talk
+    steps = talk.flow().steps
+    return [Met(frame.sent, frame.octets, step) for frame, step in zip(talk.frames, steps, strict=True)]
 
 
 def test_a_rule_speaks_of_what_it_matches_and_of_nothing_else() -> None:
-    fault = Fault(got.FIN, Fate.DROP)
+    fault = Fault(got.FIN, Drop())
 
-    decided = [deciding([fault], step) for step in conversation().flow().steps]
+    decided = [deciding([fault], met) for met in conversation()]
 
     assert decided == [None, None, None, None, fault]
     assert fault.hits == 1
 
 
 def test_a_rule_acts_no_more_often_than_it_may() -> None:
-    fault = Fault(got.ACK, Fate.DROP, times=1)
+    fault = Fault(got.ACK, Drop(), times=1)
 
-    decided = [deciding([fault], step) for step in conversation().flow().steps]
+    decided = [deciding([fault], met) for met in conversation()]
 
     assert decided == [None, fault, None, None, None], "the first that matches"
 
 
 def test_the_first_rule_that_speaks_decides() -> None:
-    first, second = Fault(got.data(), Fate.DUPLICATE), Fault(got.ACK, Fate.DROP)
+    first, second = Fault(got.data(), Duplicate()), Fault(got.ACK, Drop())
 
-    decided = [deciding([first, second], step) for step in conversation().flow().steps]
+    decided = [deciding([first, second], met) for met in conversation()]
 
     assert decided == [None, second, None, first, second]
     assert (first.hits, second.hits) == (1, 2)
 
 
 def test_waiting_for_a_rule_ends_when_it_has_acted() -> None:
-    fault = Fault(got.FIN, Fate.HOLD, times=1)
-    steps = conversation().flow().steps
-    other = threading.Thread(target=lambda: [deciding([fault], step) for step in steps])
+    fault = Fault(got.FIN, Hold(), times=1)
+    frames = conversation()
+    other = threading.Thread(target=lambda: [deciding([fault], met) for met in frames])
 
     other.start()
     fault.wait()
@@ -74,7 +76,7 @@ def test_a_rule_that_never_acts_is_inconclusive_in_words() -> None:
     with pytest.raises(
         Inconclusive, match=r"^the fault never acted within 0.01 s: got FIN is dropped, 2 times at most$"
     ):
-        Fault(got.FIN, Fate.DROP, times=2).wait(seconds=0.01)
+        Fault(got.FIN, Drop(), times=2).wait(seconds=0.01)
 
 
 # -- on a link --------------------------------------------------------------------------------------------------------
