@@ -93,7 +93,6 @@ class Deed:
     """An act while it goes on: a frame that is held or late has yet to pass."""
 
     met: Met
-    place: int
     fault: Fault
     time_ns: int
     passed: list[Passage] = field(default_factory=list)
@@ -109,9 +108,9 @@ class Log:
     def __init__(self) -> None:
         self._deeds: list[Deed] = []
 
-    def opened(self, met: Met, place: int, fault: Fault) -> Deed:
+    def opened(self, met: Met, fault: Fault) -> Deed:
         """A rule has decided over a frame."""
-        deed = Deed(met, place, fault, budget.wall_ns())
+        deed = Deed(met, fault, budget.wall_ns())
         self._deeds.append(deed)
         return deed
 
@@ -122,7 +121,7 @@ class Log:
                 number,
                 deed.time_ns,
                 deed.met.sent,
-                deed.place,
+                deed.met.place,
                 deed.met.octets,
                 _words(deed.met),
                 deed.fault.fate,

@@ -18,28 +18,44 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeAlias
 
 from harness import budget
 from harness.lab.chance import Dice
+from harness.lab.corrupted import has_bit
+from harness.lab.fates import Corrupt, Narrow
+from harness.lab.narrowed import too_large
 from harness.verdict import Inconclusive
 from harness.wire.match import matches
-from harness.wire.pattern import Pattern, Sender
+from harness.wire.pattern import Pattern, Sender, sender_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from harness.lab.acts import Act
     from harness.lab.chance import Chance
     from harness.lab.fates import Fate
     from harness.wire.step import Step
 
-About: TypeAlias = Pattern | Sender | None
+
+class Place(NamedTuple):
+    """The n-th frame that came from one side, from 1."""
+
+    sent: bool  # by the probe
+    place: int
+
+    def __str__(self) -> str:
+        return f"{sender_word(self.sent)} frame {self.place}"
+
+
+About: TypeAlias = Pattern | Sender | Place | None
 
 
 class Met(NamedTuple):
     """A frame that came to the relay, as far as rules look at it."""
 
     sent: bool  # by the probe
+    place: int  # among the frames that came from its side, from 1
     octets: bytes  # from the Ethernet header on
     step: Step | None = None  # in its flow; None if it belongs to none (an echo request, a fragment, ARP)
 
@@ -73,22 +89,24 @@ class Fault:
         """Whether it wants to know more of a frame than from which side it came."""
         return isinstance(self.about, Pattern)
 
-    def acts_on(self, met: Met) -> bool:
-        """Whether the rule decides over this frame; counts a hit if it does."""
-        if self.hits == self.times or not self._speaks_of(met):
-            return False
+    def decides(self, met: Met) -> Self | None:
+        """The rule itself if it decides over this frame, and counts a hit; else None."""
+        if self.hits == self.times or not self._speaks_of(met) or not _can_meet(met.octets, self.fate):
+            return None
         if self._dice is not None and not self._dice.strike(met.sent):
-            return False
+            return None
         with self._acted:
             self.hits += 1
             self._acted.notify_all()
-        return True
+        return self
 
     def _speaks_of(self, met: Met) -> bool:
         if self.about is None:
             return True
         if isinstance(self.about, Sender):
             return self.about.sent == met.sent
+        if isinstance(self.about, Place):
+            return self.about == (met.sent, met.place)
         return met.step is not None and matches(self.about, met.step)
 
     def wait(self, at_least: int | None = None, seconds: float = budget.RESPONSE) -> None:
@@ -106,6 +124,58 @@ class Fault:
         self.let_go(self)
 
 
-def deciding(faults: Iterable[Fault], met: Met) -> Fault | None:
+def _can_meet(octets: bytes, fate: Fate) -> bool:
+    """Whether this fate is one for this frame."""
+    match fate:
+        case Narrow(mtu):
+            return too_large(octets, mtu)
+        case Corrupt(bit):
+            return has_bit(octets, bit)
+        case _:
+            return True
+
+
+class Replay:
+    """The fates that a log has, for the frames at the same places."""
+
+    reads = False
+
+    def __init__(self, acts: Iterable[Act]) -> None:
+        """Be ready to do these again, once each."""
+        places = ((Place(act.sent, act.place), act.fate) for act in acts)
+        self._faults = {place: Fault(place, fate, times=1) for place, fate in places}
+
+    def __str__(self) -> str:
+        return f"the fates of {len(self._faults)} frames are met again"
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """One for each act."""
+        return tuple(self._faults.values())
+
+    @property
+    def hits(self) -> int:
+        """How many acts were done again."""
+        return sum(fault.hits for fault in self.faults)
+
+    def decides(self, met: Met) -> Fault | None:
+        """The fault that acts on this frame; None lets it pass."""
+        fault = self._faults.get(Place(met.sent, met.place))
+        return fault.decides(met) if fault is not None else None
+
+    def wait(self, seconds: float = budget.RESPONSE) -> None:
+        """Wait until every act was done again; Inconclusive if a frame does not come."""
+        deadline = budget.Deadline(seconds)
+        for place, fault in self._faults.items():
+            try:
+                fault.wait(seconds=deadline.left)
+            except Inconclusive as missing:
+                raise Inconclusive(
+                    f"{self.hits} of {len(self._faults)} acts were done again within {deadline}:"
+                    f" {place}, which {fault.fate}, did not come"
+                ) from missing
+
+
+def deciding(rules: Iterable[Fault | Replay], met: Met) -> Fault | None:
     """The rule that decides over this frame: the first that acts on it; None lets it pass."""
-    return next((fault for fault in faults if fault.acts_on(met)), None)
+    return next((fault for rule in rules if (fault := rule.decides(met)) is not None), None)

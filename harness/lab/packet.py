@@ -15,7 +15,7 @@ SLOT = 2048  # octets: a frame of 1514, the kernel's header of 66, rounded up to
 SLOTS = 4096
 
 _SOL_PACKET = 263
-_PACKET_RX_RING, _PACKET_VERSION, _PACKET_IGNORE_OUTGOING = 5, 10, 23
+_PACKET_RX_RING, _PACKET_STATISTICS, _PACKET_VERSION, _PACKET_IGNORE_OUTGOING = 5, 6, 10, 23
 _TPACKET_V2 = 1
 _ETH_P_ALL = 0x0003
 _SO_RCVBUFFORCE = 33
@@ -51,6 +51,12 @@ def relaying(interface: str) -> socket.socket:
         packet.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RELAY_BUFFER)
     packet.bind((interface, _ETH_P_ALL))
     return packet
+
+
+def dropped(packet: socket.socket) -> int:
+    """How many frames had no room in the socket's buffer since this was asked last."""
+    _, drops = struct.unpack("=II", packet.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))
+    return int(drops)
 
 
 def let_go(close: Callable[[], object]) -> None:

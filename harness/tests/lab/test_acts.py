@@ -19,14 +19,14 @@ PING = in_frame(ip(NEAR.host, FAR.host, 1, bytes([8, 0, 0xF7, 0xFF, 0, 0, 0, 0])
 def finished() -> Met:
     """The FIN of the subject behind a handshake."""
     talk = Talk().handshake().got("FIN ACK", seq=1, ack=1)
-    return Met(False, talk.frames[-1].octets, talk.flow().steps[-1])
+    return Met(False, 2, talk.frames[-1].octets, talk.flow().steps[-1])
 
 
 def test_an_act_reads_as_a_line() -> None:
     log = Log()
 
-    log.opened(finished(), 2, Fault(got.FIN, Drop(), times=1))
-    log.opened(Met(True, PING), 3, Fault(None, Delay(0.05)))
+    log.opened(finished(), Fault(got.FIN, Drop(), times=1))
+    log.opened(Met(True, 3, PING), Fault(None, Delay(0.05)))
 
     assert [str(act) for act in log.acts()] == [
         "dropped: got FIN ACK  1:1(0)  ack 1  win 65536, by 'got FIN is dropped, 1 time at most'",
@@ -36,7 +36,7 @@ def test_an_act_reads_as_a_line() -> None:
 
 def test_an_act_tells_what_passed_up_to_now() -> None:
     log, met = Log(), finished()
-    deed = log.opened(met, 2, Fault(got.FIN, Hold()))
+    deed = log.opened(met, Fault(got.FIN, Hold()))
 
     before = log.acts()
     deed.passes(met.octets, sent=False)
@@ -49,7 +49,7 @@ def test_an_act_tells_what_passed_up_to_now() -> None:
 
 def test_an_act_is_written_down_and_read_again() -> None:
     log, met = Log(), finished()
-    log.opened(met, 2, Fault(got.FIN, Corrupt(bit=3, mended=True))).passes(met.octets, sent=False)
+    log.opened(met, Fault(got.FIN, Corrupt(bit=3, mended=True))).passes(met.octets, sent=False)
     (act,) = log.acts()
 
     assert Act.from_record(json.loads(json.dumps(act.as_record()))) == act

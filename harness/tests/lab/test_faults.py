@@ -31,7 +31,7 @@ def conversation() -> list[Met]:
     talk.got("ACK PSH", seq=1, ack=1, data=b"hello")
     talk.got("FIN ACK", seq=6, ack=1)
     steps = talk.flow().steps
-    return [Met(frame.sent, frame.octets, step) for frame, step in zip(talk.frames, steps, strict=True)]
+    return [Met(frame.sent, frame.number, frame.octets, step) for frame, step in zip(talk.frames, steps, strict=True)]
 
 
 def test_a_rule_speaks_of_what_it_matches_and_of_nothing_else() -> None:
