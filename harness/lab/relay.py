@@ -3,7 +3,7 @@
     with link.drop(got.FIN, times=1):
     with link.delay(got.data(), by=0.05), link.lossy(0.05, seed=7):
 
-It runs in a thread of the test process, on two packet sockets of the middle namespace that the lab handed over: so a
+It runs in a thread of the test process, on two packet sockets of the middle namespace that the lab handed over; so a
 rule is an ordinary Python value, and its hits can be read. Frames keep their order in each direction but for those that
 a rule makes late. The thread waits for the next frame or for the next one that is due, whichever comes first.
 
@@ -24,7 +24,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self, TypeAlias, TypedDict, Unpack, assert_never
 
 from harness import budget
-from harness.lab import packet
 from harness.lab.acts import Log
 from harness.lab.chance import Chance
 from harness.lab.corrupted import corrupted
@@ -40,6 +39,7 @@ from harness.lab.fates import (
 )
 from harness.lab.faults import Fault, Met, Replay, deciding
 from harness.lab.fence import PROTOCOL, Marker
+from harness.lab.inlet import inlets
 from harness.lab.late import Late
 from harness.lab.narrowed import narrowed
 from harness.lab.onlooker import Onlooker
@@ -51,11 +51,11 @@ if TYPE_CHECKING:
     from harness.lab.acts import Act, Deed
     from harness.lab.fates import Fate
     from harness.lab.faults import About
+    from harness.lab.inlet import Inlet
     from harness.lab.late import Waiting
     from harness.lab.stack import Rule
     from harness.wire.pattern import Sender
 
-_LARGEST: Final = 1 << 17  # octets of a frame
 _BATCH: Final = 64  # frames of one side, before the other side and the clock are looked at
 _MARKER: Final = bytes([PROTOCOL])
 
@@ -67,7 +67,7 @@ class _Way:
     """One direction: frames come in at one socket and go on at the other."""
 
     sent: bool  # from the probe to the subject
-    source: socket.socket
+    source: Inlet
     toward: socket.socket
     place: int = 0  # of the last frame that came
     late: Late = field(default_factory=Late)
@@ -99,7 +99,7 @@ class Relay:
         rule: Rule | None = None,
         weather: Iterable[Fault] = (),
     ) -> None:
-        """Forward between two packet sockets: frames that come in at `near` are what the probe sent.
+        """Forward between two packet sockets, as the lab has made them: what comes in at `near` the probe has sent.
 
         `empty` sends a fence round, so that no frame from before a fault is still on its way when it begins to act.
         The `rule` of a wrong stack is asked first, and faults decide over what it lets pass. The `weather` is rules
@@ -107,14 +107,14 @@ class Relay:
         """
         self._rule = rule
         self._empty = empty
-        self._near, self._far = _Way(True, near, far), _Way(False, far, near)
+        from_near, from_far = inlets(near, far)
+        self._near, self._far = _Way(True, from_near, far), _Way(False, from_far, near)
         self._woken, self._wake = socket.socketpair()
         self._onlooker = Onlooker()
         self._weather = tuple(weather)
         self._ask([])
         self._held: list[tuple[Fault, Deed]] = []
         self._log = Log()
-        self._lost = 0
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
 
@@ -141,10 +141,7 @@ class Relay:
     def lost(self) -> int:
         """How many frames the kernel threw away because they came faster than they could go on."""
         with self._lock:
-            for way in (self._near, self._far):
-                if way.source.fileno() >= 0:
-                    self._lost += packet.dropped(way.source)
-            return self._lost
+            return self._near.source.lost + self._far.source.lost
 
     # -- rules
 
@@ -280,15 +277,14 @@ class Relay:
 
     def _run(self) -> None:
         poll = select.poll()
-        ways = {way.source.fileno(): way for way in (self._near, self._far)}
+        ways = {way.source.socket.fileno(): way for way in (self._near, self._far)}
         for descriptor in (*ways, self._woken.fileno()):
             poll.register(descriptor, select.POLLIN)
-        room = bytearray(_LARGEST)
         while True:
             for descriptor, _ in poll.poll(self._patience()):
                 if descriptor == self._woken.fileno():
                     return
-                self._take(ways[descriptor], room)
+                self._take(ways[descriptor])
             self._put_late()
 
     def _patience(self) -> float | None:
@@ -296,15 +292,9 @@ class Relay:
         due = [way.late.next_due for way in (self._near, self._far) if way.late.next_due is not None]
         return max(0.0, 1000 * (min(due) - budget.now())) if due else None
 
-    def _take(self, way: _Way, room: bytearray) -> None:
+    def _take(self, way: _Way) -> None:
         """Deal with what has come in, as far as a batch goes."""
-        view = memoryview(room)
-        for _ in range(_BATCH):
-            try:
-                size = way.source.recv_into(room, 0, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                return
-            octets = bytes(view[:size])
+        for octets in way.source.take(_BATCH):
             if octets[23:24] == _MARKER and (marker := Marker.read(octets)) is not None:
                 self._pass_marker(octets, marker, way)
             elif self._rule is None:
@@ -412,5 +402,5 @@ def _send_on(processor: int, octets: bytes, toward: socket.socket) -> None:
 def _not_whole(lost: int) -> Inconclusive:
     return Inconclusive(
         f"the relay of the link missed {lost} frames: they came faster than they could go on;"
-        " a smaller burst, a less busy machine, or a larger net.core.rmem_max lets it keep up"
+        " a smaller burst or a less busy machine lets it keep up"
     )

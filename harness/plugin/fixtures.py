@@ -112,14 +112,16 @@ def lab(lab_process: Lab | str, request: pytest.FixtureRequest) -> Iterator[Lab]
     built = lab_process.ask("build", relayed=relayed)
     for name, value in wrong.settings.items():
         lab_process.ask("sysctl", side="far", name=name, value=value)
-    if not relayed:
-        yield lab_process
-    else:
-        near, far = (socket.socket(fileno=end) for end in built.descriptors)
-        with Relay(near, far, lambda: lab_process.ask("fence", nonce=0), wrong.rule) as relay:
-            request.node.stash[relay_key] = relay
+    try:
+        if not relayed:
             yield lab_process
-    lab_process.ask("clear")
+        else:
+            near, far = (socket.socket(fileno=end) for end in built.descriptors)
+            with Relay(near, far, lambda: lab_process.ask("fence", nonce=0), wrong.rule) as relay:
+                request.node.stash[relay_key] = relay
+                yield lab_process
+    finally:  # a relay that has missed frames says so at its end
+        lab_process.ask("clear")
 
 
 @pytest.fixture
