@@ -116,19 +116,22 @@ class Relay:
         self._held: list[tuple[Fault, Deed]] = []
         self._log = Log()
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
+        self._broken: BaseException | None = None  # what ended the forwarder early
+        self.forwarder = threading.Thread(target=self._run, name="relay", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self.forwarder.start()
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
         self._wake.send(b"x")
-        self._thread.join()
+        self.forwarder.join()
         lost = self.lost
         for end in (self._near.source, self._far.source, self._woken, self._wake):
             end.close()
-        if lost and kind is None:
+        if kind is None and self._broken is not None:
+            raise self._broken
+        if kind is None and lost:
             raise _not_whole(lost)
 
     @property
@@ -136,6 +139,11 @@ class Relay:
         """What was done to which frame up to now: one act for each frame on which a rule decided, in this order."""
         with self._lock:
             return self._log.acts()
+
+    @property
+    def unlogged(self) -> int:
+        """How many more acts there were than the log keeps, which is 100,000."""
+        return self._log.left_out
 
     @property
     def lost(self) -> int:
@@ -276,6 +284,12 @@ class Relay:
         return self._near if sent else self._far
 
     def _run(self) -> None:
+        try:
+            self._go_on()
+        except BaseException as broken:  # a thread has nobody to raise to
+            self._broken = broken
+
+    def _go_on(self) -> None:
         poll = select.poll()
         ways = {way.source.socket.fileno(): way for way in (self._near, self._far)}
         for descriptor in (*ways, self._woken.fileno()):

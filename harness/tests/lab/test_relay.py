@@ -554,6 +554,24 @@ def test_the_capture_of_a_relayed_link_is_whole_under_a_rule(ends: Joined) -> No
 # -- its end
 
 
+def test_a_rule_that_breaks_is_told_at_the_end(lab_process: Lab) -> None:
+    """The rule of a wrong stack runs in the forwarder; its error is the harness's, and is not lost."""
+    near_end, far_end = (socket.socket(fileno=end) for end in lab_process.ask("build", relayed=True).descriptors)
+
+    def rule(octets: bytes, sent: bool) -> list[tuple[bytes, bool]]:
+        raise LookupError(octets[42:].decode() if sent else "")
+
+    ending = contextlib.ExitStack()
+    link = ending.enter_context(Relay(near_end, far_end, lambda: None, rule))
+    with joined(lab_process, link, "v4") as ends:
+        ends.send(b"broken")
+        link.forwarder.join(RESPONSE)
+
+    with pytest.raises(LookupError, match="broken"):
+        ending.close()
+    lab_process.ask("clear")
+
+
 def threads() -> set[str]:
     return {thread.name for thread in threading.enumerate()}
 
