@@ -126,13 +126,10 @@ class Relay:
     def __exit__(self, kind: object, *_: object) -> None:
         self._wake.send(b"x")
         self.forwarder.join()
-        lost = self.lost
         for end in (self._near.source, self._far.source, self._woken, self._wake):
             end.close()
         if kind is None and self._broken is not None:
             raise self._broken
-        if kind is None and lost:
-            raise _not_whole(lost)
 
     @property
     def log(self) -> tuple[Act, ...]:
@@ -150,6 +147,14 @@ class Relay:
         """How many frames the kernel threw away because they came faster than they could go on."""
         with self._lock:
             return self._near.source.lost + self._far.source.lost
+
+    def claim_whole(self) -> None:
+        """Inconclusive if frames were lost: no rule has met them, and nobody at either end is to blame."""
+        if lost := self.lost:
+            raise Inconclusive(
+                f"the relay of the link missed {lost} frames: they came faster than they could go on;"
+                " a smaller burst or a less busy machine lets it keep up"
+            )
 
     # -- rules
 
@@ -234,7 +239,7 @@ class Relay:
         with self._asking(replay, replay.faults):
             yield replay
             replay.wait()
-        self._claim_whole()
+        self.claim_whole()
 
     @contextlib.contextmanager
     def _under(self, fault: Fault) -> Iterator[Fault]:
@@ -243,7 +248,7 @@ class Relay:
             yield fault
             if not fault.may_miss:
                 fault.wait(at_least=1)  # a frame may still be on its way to the relay
-        self._claim_whole()
+        self.claim_whole()
 
     @contextlib.contextmanager
     def _asking(self, rule: Fault | Replay, faults: Iterable[Fault]) -> Iterator[None]:
@@ -272,11 +277,6 @@ class Relay:
             self._held = [entry for entry in self._held if entry[0] is not fault]
             for deed in let_go:
                 self._put(deed.met.octets, self._way(deed.met.sent), deed)
-
-    def _claim_whole(self) -> None:
-        """A frame that never came to the rules met none."""
-        if lost := self.lost:
-            raise _not_whole(lost)
 
     # -- forwarding
 
@@ -411,10 +411,3 @@ def _send_on(processor: int, octets: bytes, toward: socket.socket) -> None:
         toward.send(octets)
     finally:
         os.sched_setaffinity(0, allowed)
-
-
-def _not_whole(lost: int) -> Inconclusive:
-    return Inconclusive(
-        f"the relay of the link missed {lost} frames: they came faster than they could go on;"
-        " a smaller burst or a less busy machine lets it keep up"
-    )
