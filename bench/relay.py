@@ -128,7 +128,8 @@ def _bursts(lab: Lab, frames: list[bytes]) -> tuple[float, int]:
             burst(number * BURST, BURST)
             lab.ask("fence", nonce=2 + number)
         seconds = watch.seconds
-        return len(frames) / seconds, len(frames) - (arrived() - BURSTS * markers)
+        missing = len(frames) - (arrived() - BURSTS * markers)
+        return len(frames) / seconds, max(0, missing)  # a bridge may have a word of its own to say
 
 
 @contextlib.contextmanager

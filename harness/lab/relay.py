@@ -166,13 +166,7 @@ class Relay:
         """Frames arrive twice."""
         return self._under(_fault(about, Duplicate(), often))
 
-    def delay(
-        self,
-        about: About = None,
-        *,
-        by: float,
-        **often: Unpack[Often],
-    ) -> Setting:
+    def delay(self, about: About = None, *, by: float, **often: Unpack[Often]) -> Setting:
         """Frames arrive `by` seconds later, or up to a millisecond more; what comes behind may overtake them.
 
         Those that are delayed by the same time keep their order. They are late also when the block has ended. A fence
@@ -180,27 +174,14 @@ class Relay:
         """
         return self._under(_fault(about, Delay(by), often))
 
-    def reorder(
-        self,
-        about: About = None,
-        *,
-        within: float = REORDERED_WITHIN,
-        **often: Unpack[Often],
-    ) -> Setting:
+    def reorder(self, about: About = None, *, within: float = REORDERED_WITHIN, **often: Unpack[Often]) -> Setting:
         """Frames go behind the next one of their direction; if none comes `within` so many seconds, they go on.
 
         The frame that overtakes is not reordered itself, or the two would be in order again.
         """
         return self._under(_fault(about, Reorder(within), often))
 
-    def corrupt(
-        self,
-        about: About = None,
-        *,
-        bit: int = -1,
-        mended: bool = False,
-        **often: Unpack[Often],
-    ) -> Setting:
+    def corrupt(self, about: About = None, *, bit: int = -1, mended: bool = False, **often: Unpack[Often]) -> Setting:
         """Frames arrive with one bit turned round, numbered as `Corrupt` tells: -1 is the last of the data.
 
         The checksum does not fit any more, so who gets such a frame must discard it; `mended`, it fits.
