@@ -13,7 +13,7 @@ import socket
 from dataclasses import dataclass
 
 from harness.lab import fence, kernel, packet
-from harness.lab.ends import FAR, NEAR
+from harness.lab.ends import FAR, MIDDLE, NEAR
 from harness.lab.link import Wiring
 
 PLAIN, RELAYED = b"plain", b"relayed"
@@ -31,7 +31,7 @@ class Ground:
     near_marker: int  # sockets of the fence
     far_marker: int
     tap: int  # a packet socket of the near end with its ring, bound to nothing
-    relay: tuple[int, ...] = ()  # the packet sockets between which a relay forwards
+    relay: tuple[int, ...] = ()  # packet sockets for both halves of a link, unbound: a relay forwards between them
 
     def descriptors(self) -> list[int]:
         """All of them, in the order in which they are handed over."""
@@ -56,7 +56,7 @@ def make(*, relayed: bool = False) -> Ground:
         relay: list[int] = []
         if relayed:
             with kernel.inside(wiring.middle, home):
-                relay = [packet.relaying(name).detach() for name in ("mid0", "mid1")]
+                relay = [packet.unbound().detach() for _ in MIDDLE]
             os.close(wiring.middle)
     finally:
         kernel.setns(home)

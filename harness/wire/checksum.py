@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 _CHECKED: Final = {TCP: "TCP", UDP: "UDP", ICMP: "ICMP", ICMPV6: "ICMPv6"}
 _UDP_FIELD: Final = slice(6, 8)
+_FIELD_AT: Final = {TCP: 16, UDP: 6, ICMP: 2, ICMPV6: 2}  # octets from the beginning of the header
+_IPV4_FIELD_AT: Final = 10
 
 
 def checksum_right(frame: Frame) -> bool:
@@ -50,13 +52,49 @@ def _carried_fault(carried: Carried) -> str:
     if carried.protocol == UDP and octets[_UDP_FIELD] == b"\x00\x00":
         # No checksum: allowed over IPv4 (RFC 768), discarded over IPv6 (RFC 8200 8.1).
         return "" if len(carried.source) == 4 else "UDP checksum 0 over IPv6"
-    pseudo = b""
-    if carried.protocol != ICMP:
-        # RFC 9293 3.1, RFC 8200 8.1: as sums the two pseudo-headers differ in the addresses only.
-        pseudo = carried.source + carried.destination + len(octets).to_bytes(4, "big") + bytes([0, carried.protocol])
-    if _sum(pseudo + octets) == 0xFFFF:
+    if _sum(_pseudo_header(carried) + octets) == 0xFFFF:
         return ""
     return f"{_CHECKED[carried.protocol]} checksum is wrong"
+
+
+def _pseudo_header(carried: Carried) -> bytes:
+    """What the sum is taken over beside the octets; none for ICMP over IPv4 (RFC 792).
+
+    RFC 9293 3.1, RFC 8200 8.1: as sums the two pseudo-headers differ in the addresses only.
+    """
+    if carried.protocol == ICMP:
+        return b""
+    size = carried.end - carried.start
+    return carried.source + carried.destination + size.to_bytes(4, "big") + bytes([0, carried.protocol])
+
+
+def with_right_checksums(octets: bytes) -> bytes:
+    """The frame with every checksum right that `checksum_fault` looks at; as it is if it cannot be read."""
+    mended = bytearray(octets)
+    try:
+        ethertype, start = ethernet(octets)
+        if ethertype not in (IPV4, IPV6):
+            return octets
+        carried = (ipv4 if ethertype == IPV4 else ipv6)(octets, start)
+    except Unreadable:
+        return octets
+    if carried.end > len(octets):
+        return octets
+    if ethertype == IPV4:
+        _mend(mended, start, carried.start, start + _IPV4_FIELD_AT)
+    if carried.fragment is None and carried.protocol in _CHECKED:
+        at = carried.start + _FIELD_AT[carried.protocol]
+        if at + 2 <= carried.end:
+            _mend(mended, carried.start, carried.end, at, _pseudo_header(carried))
+            if carried.protocol == UDP and not any(mended[at : at + 2]):
+                mended[at : at + 2] = b"\xff\xff"  # 0 would say that there is none (RFC 768)
+    return bytes(mended)
+
+
+def _mend(octets: bytearray, start: int, end: int, at: int, pseudo: bytes = b"") -> None:
+    """Put the sum over `octets[start:end]` into the field at `at`."""
+    octets[at : at + 2] = bytes(2)
+    octets[at : at + 2] = (0xFFFF - _sum(pseudo + bytes(octets[start:end]))).to_bytes(2, "big")
 
 
 def _sum(octets: bytes) -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.wire.segment import Endpoint, Packet
 
 
-class _Ends:
+class Progress:
     """How far a connection has come, as much as it takes to say whether it is over."""
 
     def __init__(self) -> None:
@@ -54,12 +54,12 @@ class _Ends:
 def connections(packets: list[Packet]) -> list[list[Packet]]:
     """The packets of one pair of ports, cut where a new connection begins; at least one list."""
     found: list[list[Packet]] = [[]]
-    ends = _Ends()
+    progress = Progress()
     for packet in packets:
         if isinstance(packet, Segment):
-            if ends.begins_anew(packet):
+            if progress.begins_anew(packet):
                 found.append([])
-                ends = _Ends()
-            ends.follow(packet)
+                progress = Progress()
+            progress.follow(packet)
         found[-1].append(packet)
     return found

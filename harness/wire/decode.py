@@ -59,19 +59,27 @@ _PORTS: Final = struct.Struct("!HH")
 ALONE: Final = ()  # the fragments of a packet that came in one frame
 
 
+class Decoder:
+    """Reads frames one by one, as they come."""
+
+    def __init__(self) -> None:
+        """Begin without any fragment."""
+        self.fragments = Fragments()
+
+    def read(self, frame: Frame) -> Packet | None:
+        """The packet in a frame, or the one that it completes; None for a fragment that waits for others."""
+        try:
+            return _read(frame, self.fragments)
+        except Unreadable as problem:
+            return _unreadable(frame, problem)
+
+
 def decode(frames: Iterable[Frame]) -> list[Packet]:
     """What the frames mean, in the order in which they became whole; never-completed fragments come last."""
-    fragments = Fragments()
-    packets: list[Packet] = []
+    decoder = Decoder()
     with _uncollected():
-        for frame in frames:
-            try:
-                packet = _read(frame, fragments)
-            except Unreadable as problem:
-                packet = _unreadable(frame, problem)
-            if packet is not None:
-                packets.append(packet)
-    for incomplete in fragments.incomplete():
+        packets = [packet for packet in map(decoder.read, frames) if packet is not None]
+    for incomplete in decoder.fragments.incomplete():
         numbers = tuple(part.frame.number for part in incomplete.parts)
         last = incomplete.parts[-1].frame
         packets.append(Truncated(last.number, last.time_ns, last.sent, str(incomplete), fragments=numbers))

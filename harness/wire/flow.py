@@ -3,8 +3,8 @@
 Told from the probe's side: `near` is its end. Who sent a packet is told by its source address, not by the tap: on
 loopback the tap sees everything come in.
 
-Sequence numbers are relative: the SYN is 0, the first octet of the stream 1. Of an end whose SYN was not captured the
-first number seen counts as 1, its own or the one that the other end acknowledges, and a remark says so.
+Sequence numbers are relative (see `numbering`): the SYN is 0, the first octet of the stream 1. Of an end whose SYN was
+not captured the first number seen counts as 1, and a remark says so.
 
 Where a pair of ports was used again in one capture (see `connections`), `Flow.assemble` returns the newest connection
 and `Flow.assemble_all` every one.
@@ -20,10 +20,9 @@ from harness.wire import expect as claims
 from harness.wire.connections import connections
 from harness.wire.listing import listing
 from harness.wire.match import pick
+from harness.wire.numbering import Numbering
 from harness.wire.reassembly import distinct, join
 from harness.wire.segment import (
-    ACK,
-    MAX_WINDOW_SCALE,
     RST,
     SYN,
     Datagram,
@@ -34,7 +33,6 @@ from harness.wire.segment import (
     Segment,
     Truncated,
 )
-from harness.wire.seqnum import advance, unwrap
 from harness.wire.step import FlowPacket, Step
 
 if TYPE_CHECKING:
@@ -45,8 +43,6 @@ if TYPE_CHECKING:
 FlowKey: TypeAlias = tuple[str, frozenset[Endpoint]]  # protocol and both ends
 
 PROTOCOLS: Final = ("tcp", "udp")
-
-LARGEST_WINDOW = 1 << 30  # RFC 7323 2.3: a number further away than this is not the stream's next
 
 
 @dataclass(frozen=True)
@@ -203,77 +199,30 @@ def _split(packets: Iterable[Packet]) -> tuple[list[FlowPacket], tuple[Truncated
 # --- segments
 
 
-class _Numbers:
-    """The sequence numbers of one end: where they begin, and how far they have come without wrap."""
-
-    def __init__(self, initial: int) -> None:
-        self.initial = initial
-        self.reached = 0
-
-    def relative(self, number: int) -> int:
-        """The number counted from the initial one."""
-        relative = unwrap(number, self.initial, self.reached)
-        if abs(relative - self.reached) < LARGEST_WINDOW:  # a forged number must not lead the count astray
-            self.reached = relative
-        return relative
-
-
 def _flow_of_segments(packets: list[Packet], near: Endpoint, far: Endpoint) -> Flow:
     readable, unreadable = _split(packets)
     segments = [packet for packet in readable if isinstance(packet, Segment)]
     start = readable[0].time_ns if readable else 0
-    syns = {end: _syn(segments, end) for end in (near, far)}
-    numbers = {end: _Numbers(_initial(segments, end, syns[end])) for end in (near, far)}
-    scales = _scales(syns[near], syns[far])
-    steps: list[Step] = []
-    for packet in readable:
-        sent = _sent(packet, near)
-        since = packet.time_ns - start
-        if not isinstance(packet, Segment):
-            steps.append(Step(packet, sent, since))
-            continue
-        flags = packet.flags
-        own, other = (numbers[near], numbers[far]) if sent else (numbers[far], numbers[near])
-        seq = own.relative(packet.seq)
-        ack = other.relative(packet.ack) if flags & ACK else 0
-        # The window of a SYN is never scaled (RFC 7323 2.2).
-        window = packet.window if flags & SYN else packet.window << scales[packet.source]
-        steps.append(Step(packet, sent, since, seq, ack, window))
-    remarks = tuple(_remarks(segments, syns))
-    return Flow(near, far, "tcp", tuple(steps), unreadable, remarks)
+    numbering = _begun(segments, near, far)
+    steps = tuple(numbering.step(packet, _sent(packet, near), packet.time_ns - start) for packet in readable)
+    return Flow(near, far, "tcp", steps, unreadable, tuple(_remarks(segments, numbering, near, far)))
 
 
-def _syn(segments: list[Segment], end: Endpoint) -> Segment | None:
-    """The first SYN of an end."""
-    return next((segment for segment in segments if segment.flags & SYN and segment.source == end), None)
-
-
-def _initial(segments: list[Segment], end: Endpoint, syn: Segment | None) -> int:
-    """The initial sequence number of an end; one before the first number seen if its SYN was not."""
-    if syn is not None:
-        return syn.seq
+def _begun(segments: list[Segment], near: Endpoint, far: Endpoint) -> Numbering:
+    """The numbering that knows where both ends begin: by their SYNs, however late, else by the first number seen."""
+    numbering = Numbering(near, far)
     for segment in segments:
-        if segment.source == end:
-            # A RST that answers a SYN has number 0 (RFC 9293 3.10.7.1): not one of a stream, so it stays 0.
-            return 0 if segment.flags & RST and segment.seq == 0 else advance(segment.seq, -1)
-        if segment.flags & ACK:
-            return advance(segment.ack, -1)
-    return 0
+        if segment.flags & SYN:
+            numbering.learn(segment)
+    for segment in segments:
+        if numbering.begun:
+            break
+        numbering.learn(segment)
+    return numbering
 
 
-def _scales(near: Segment | None, far: Segment | None) -> dict[Endpoint, int]:
-    """How far the windows of each end are shifted: only if both SYNs offered it (RFC 7323 2.2)."""
-    scales: dict[Endpoint, int] = defaultdict(int)
-    if near is not None and far is not None:
-        shifts = near.options.window_scale, far.options.window_scale
-        if shifts[0] is not None and shifts[1] is not None:
-            scales[near.source] = min(shifts[0], MAX_WINDOW_SCALE)
-            scales[far.source] = min(shifts[1], MAX_WINDOW_SCALE)
-    return scales
-
-
-def _remarks(segments: list[Segment], syns: Mapping[Endpoint, Segment | None]) -> Iterable[str]:
+def _remarks(segments: list[Segment], numbering: Numbering, near: Endpoint, far: Endpoint) -> Iterable[str]:
     """What a reader must know of the numbers; a lone RST has no stream, so nothing is missing."""
-    for end, syn in syns.items():
-        if syn is None and any(segment.source == end and not segment.flags & RST for segment in segments):
+    for end in (near, far):
+        if end not in numbering.syns and any(segment.source == end and not segment.flags & RST for segment in segments):
             yield f"no SYN of {end} in the capture: its first number seen counts as 1, windows may be unscaled"
