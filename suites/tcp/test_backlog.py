@@ -198,7 +198,7 @@ def test_what_comes_before_accept_is_kept(serve: Serve, raw: Raw) -> None:
 
     subject.tell("accept")
     seen = subject.tell("drain")
-    assert (seen["size"], seen["ending"]) == (22, "EOF")
+    assert (seen["size"], seen["ending"]) == (22, "EOF"), "the octets that came before accept(), and the end"
 
 
 @covers("linux:listen/accept-queue-overflow-drops-handshakes")

@@ -93,7 +93,7 @@ def test_close_with_unread_data_sends_rst(serve: Serve, probe: Probe, wire: Wire
 
     subject.tell("close")
 
-    assert client.ending() is Ending.RESET
+    client.expect_end(Ending.RESET)
     flow = wire.flow(client)
     flow.expect(got.acked(10), got.RST)
     flow.expect_no(got.FIN)
@@ -125,7 +125,7 @@ def test_abort_sends_rst_and_no_fin(serve: Serve, probe: Probe, wire: Wire) -> N
 
     subject.tell("reset")
 
-    assert client.ending() is Ending.RESET
+    client.expect_end(Ending.RESET)
     flow = wire.flow(client)
     flow.expect(got.data(b"hello"), got.RST & got.segment(seq=6))
     flow.expect_no(got.FIN)
@@ -139,7 +139,7 @@ def test_closing_the_listener_resets_who_was_never_accepted(serve: Serve, probe:
 
     subject.tell("close-listener")
 
-    assert client.ending() is Ending.RESET
+    client.expect_end(Ending.RESET)
     flow = wire.flow(client)
     flow.expect(got.SYN, got.RST)
     flow.expect_no(got.FIN)

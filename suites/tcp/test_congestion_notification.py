@@ -113,4 +113,4 @@ def test_the_news_of_congestion_is_answered_once(runtime: Runtime, raw: Raw) -> 
         connection.send(bytes(SEGMENT))
         answers.append(peer.expect(got.data()).flags & CWR)
 
-    assert answers == [CWR, 0, 0]
+    assert answers == [CWR, 0, 0], "the first segment behind the news has CWR, and no other"

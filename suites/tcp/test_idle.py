@@ -79,7 +79,8 @@ def test_only_an_idle_connection_is_probed(serve: Serve, raw: Raw) -> None:
         last = peer.expect(got.segment(ack=peer.snd_nxt))
     probe = peer.expect(got.bare_ack() & got.segment(seq=0))
 
-    assert seconds_between(last, probe) > 0.9, "it was idle for a second"
+    idle = seconds_between(last, probe)
+    assert idle > 0.9, f"it was idle for a second when it was probed: {idle:.3f} s"
 
 
 @covers("rfc9293:MUST-25")
@@ -106,16 +107,26 @@ def test_without_keep_alive_nothing_is_probed(serve: Serve, raw: Raw) -> None:
 )
 @pytest.mark.slow
 def test_unacknowledged_data_is_given_up_after_the_user_timeout(serve: Serve, raw: Raw) -> None:
-    """Where nothing is acknowledged for TCP_USER_TIMEOUT the connection ends, and the program is told ETIMEDOUT."""
-    subject, peer = established(serve, raw, "IPPROTO_TCP TCP_USER_TIMEOUT 500")
-    peer.acknowledges = False
+    """Where nothing is acknowledged for TCP_USER_TIMEOUT the connection ends, and the program is told ETIMEDOUT.
 
-    subject.tell("send 68656c6c6f")
-    with pytest.raises(TimeoutError):
-        subject.tell("read 100")
+    A second connection, without that option, tells the time: its fourth try goes out after 1.4 s.
+    """
+    subject, peer = established(serve, raw, "IPPROTO_TCP TCP_USER_TIMEOUT 500")
+    patient = raw.connect(subject)
+    subject.tell("accept")
+    peer.acknowledges = patient.acknowledges = False
+
+    for number in (1, 2):
+        subject.tell(f"send 68656c6c6f #{number}")
+    subject.tell_later("read 100 #1")
+    for _ in range(4):
+        patient.expect(got.data(b"hello"))
 
     assert len(peer.flow().pick(got.data(b"hello"))) > 1, "it was tried more than once"
-    assert subject.sockets() == [], "the connection is gone"
+    left = [entry["remote"][1] for entry in subject.sockets()]
+    assert left == [patient.near.port], "the connection is gone, and the one without a user timeout is not"
+    with pytest.raises(TimeoutError):
+        subject.answer()
 
 
 @covers("rfc6298:5/rto-doubles-on-expiry", "rfc9293:MUST-18")

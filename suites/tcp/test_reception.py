@@ -110,18 +110,19 @@ def test_conflicting_overlap_gives_one_of_both(serve: Serve, raw: Raw) -> None:
     peer.send("PSH ACK", b"aaaabbbbcccc", seq=1)
 
     peer.expect(got.segment(ack=13))
-    assert read(subject, 12) in {b"aaaabbbbcccc", b"aaaaBBBBcccc"}
+    assert read(subject, 12) in {b"aaaabbbbcccc", b"aaaaBBBBcccc"}, "the octets of one segment, whole"
 
 
 @covers("rfc9293:3.10.7.4/beyond-window-data-is-rejected")
 def test_octets_beyond_the_window_are_rejected(serve: Serve, raw: Raw) -> None:
-    """A segment behind the right edge draws an ACK, and its octets are not kept for later."""
-    subject, peer = established(serve, raw)
+    """A segment behind the right edge draws an ACK, and its octets are not kept for later: SACK would report them."""
+    subject, peer = established(serve, raw, SACK)
     edge = peer.flow().pick(got.SYN)[0].window + 1
 
     peer.send("PSH ACK", b"too far", seq=edge)
 
-    peer.expect(got.bare_ack() & got.segment(ack=1))
+    answer = peer.expect(got.bare_ack() & got.segment(ack=1))
+    assert answer.sack == (), "nothing above the next octet is kept"
     assert subject.sockets(State.ESTABLISHED)[0]["unread"] == 0
     peer.send("PSH ACK", b"in place")
     peer.expect(got.segment(ack=9))
@@ -200,7 +201,8 @@ def test_acknowledgments_are_fewer_than_segments(serve: Serve, raw: Raw) -> None
     peer.expect(got.segment(ack=1 + len(text)))
 
     assert subject.answer()["size"] == len(text)
-    assert len(peer.flow().pick(got.bare_ack())) < 40
+    acknowledgments = len(peer.flow().pick(got.bare_ack()))
+    assert acknowledgments < 40, f"{acknowledgments} acknowledgments of 40 segments"
 
 
 @covers("rfc9293:SHLD-19")
@@ -214,8 +216,8 @@ def test_two_full_segments_are_acknowledged_without_delay(serve: Serve, raw: Raw
         peer.send("ACK", octets(full))
         peer.send("ACK", octets(full))
         assert subject.answer()["size"] == 2 * full
-        step = peer.flow().pick(got.ACK)[-1]
-        assert peer.snd_nxt - step.ack < 2 * full, f"turn {turn}: {peer.snd_nxt - step.ack} octets unacknowledged"
+        left = peer.snd_nxt - peer.flow().pick(got.ACK)[-1].ack
+        assert left < 2 * full, f"turn {turn}: of {2 * full} octets in two segments {left} are unacknowledged"
 
 
 @covers("rfc5681:4.2/no-more-than-one-ack-per-segment")
@@ -243,7 +245,7 @@ def test_no_sack_without_permission(serve: Serve, raw: Raw) -> None:
     peer.send("PSH ACK", b"early", seq=1001)
 
     answer = peer.expect(got.bare_ack())
-    assert answer.sack == ()
+    assert answer.sack == (), "no SACK option"
 
 
 @covers("rfc2018:4/first-block-is-newest", "rfc2018:4/older-blocks-repeated", "rfc2018:3/sack-block-limits")
@@ -257,7 +259,7 @@ def test_sack_tells_the_newest_block_first(serve: Serve, raw: Raw, timestamps: b
         peer.send("PSH ACK", b"early", seq=place)
         blocks.insert(0, (place, place + 5))
         answer = peer.expect(got.bare_ack() & got.segment(ack=1))
-        assert answer.sack == tuple(blocks[: 3 if timestamps else 4])
+        assert answer.sack == tuple(blocks[: 3 if timestamps else 4]), "the newest block stands first"
 
 
 @covers("rfc2018:4/sack-in-all-eligible-acks")
@@ -284,7 +286,7 @@ def test_sack_joins_what_touches(serve: Serve, raw: Raw) -> None:
         peer.send("PSH ACK", b"early", seq=place)
     answers = [peer.expect(got.bare_ack()) for _ in range(3)]
 
-    assert answers[-1].sack == ((101, 111), (301, 306))
+    assert answers[-1].sack == ((101, 111), (301, 306)), "the block that has just grown stands first"
 
 
 @covers("rfc2883:4/d-sack-reports-duplicate-segment", "rfc2883:4/each-duplicate-reported-once")
@@ -311,7 +313,8 @@ def test_duplicate_of_a_queued_segment_is_reported_within_its_block(serve: Serve
 
     peer.send("PSH ACK", b"34567", seq=104)
 
-    assert peer.expect(got.bare_ack()).sack == ((104, 109), (101, 111))
+    told = peer.expect(got.bare_ack()).sack
+    assert told == ((104, 109), (101, 111)), "first the duplicate, then the block that it lies in"
 
 
 # -- timestamps -------------------------------------------------------------------------------------------------------
