@@ -252,7 +252,7 @@ def test_probe_of_a_closed_window_is_answered(serve: Serve, raw: Raw) -> None:
     assert subject.answer()["size"] == filled + 1
 
 
-@covers("rfc9293:MUST-1")
+@covers("posix:stream/streams-are-reliable", "rfc9293:MUST-1")
 def test_small_receive_buffer_takes_a_large_stream(serve: Serve, probe: Probe) -> None:
     """A subject with room for 4 KiB takes 200 KiB, a window at a time, while the program reads."""
     subject = serve()
