@@ -167,7 +167,8 @@ def test_each_datagram_comes_with_its_source(serve: Serve, raw: Raw, wire: Wire)
         end.send(b"%d" % number)
     for number, end in enumerate(ends):
         seen = subject.tell("receive-from 100")
-        assert (seen["first"], seen["source"]) == ((b"%d" % number).hex(), list(end.near))
+        told = bytes.fromhex(seen["first"]), seen["source"]
+        assert told == (b"%d" % number, list(end.near)), "a datagram is told with its own source"
     subject.tell(f"send-to {ends[1].near.host} {ends[1].near.port} {b'you'.hex()}")
 
     wire.wait_for(ends[1], got.datagram(b"you"))
