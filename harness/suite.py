@@ -150,7 +150,7 @@ def raises(*errors: int | type[BaseException]) -> Iterator[list[BaseException]]:
     wanted = " or ".join(_named(error) for error in errors)
     try:
         yield caught
-    except Mismatch:
+    except (Mismatch, Inconclusive):
         raise
     except Exception as error:
         number = error.errno if isinstance(error, OSError) else None

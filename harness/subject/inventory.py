@@ -3,7 +3,8 @@
 A reference server is a file `fixtures/servers/<profile>_<engine>.py`, where the profile may be a sample of an own
 protocol; its name is all that has to be said of it. A mutant is a file in `fixtures/mutants/`, or a reference server
 that runs on a wrong stack, with its line in `mutants.toml`. A wrong runtime is a mutant too, with its line in
-`runtimes/runtimes.toml` and its function in `runtimes/wrong.py`. So is a wrong stack (see `harness.lab.stack`).
+`runtimes/runtimes.toml` and its function beside that; `runtimes/wrong.py` runs it. So is a wrong stack (see
+`harness.lab.stack`).
 """
 
 from __future__ import annotations

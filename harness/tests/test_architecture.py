@@ -189,6 +189,17 @@ def beyond_the_suite(module: Module) -> list[str]:
     return wrong
 
 
+def claims_that_are_none(module: Module) -> list[str]:
+    """What of pytest ends a test in another way than a missed claim does: the verdict would be an error of ours."""
+    return [
+        f"{module.path}:{node.lineno}: pytest.{node.attr}() is no claim; take raises() of harness.suite, or assert"
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and (node.value.id, node.attr) in {("pytest", "raises"), ("pytest", "fail")}
+    ]
+
+
 def carried_by(name: str) -> set[str]:
     """The modules of the harness that are loaded with one of them."""
     known = {module.name: module for module in LIBRARY}
@@ -245,6 +256,11 @@ def test_the_lab_process_carries_nothing_that_judges() -> None:
 def test_suites_know_one_module_of_the_harness() -> None:
     """harness.suite is all that a suite needs."""
     assert broken(beyond_the_suite, SUITES) == []
+
+
+def test_suites_claim_in_their_own_words() -> None:
+    """What a subject misses is a fail, never an error of the harness."""
+    assert broken(claims_that_are_none, SUITES) == []
 
 
 # Runs in an interpreter of its own: what others have written is loaded once, then each module in a fork of its own.
@@ -376,6 +392,13 @@ def test_every_module_imports_alone() -> None:
             "suites/tcp/test_x.py:4: imports harness.wire.pattern.got;"
             " a suite knows harness.suite, pytest and the standard library",
             id="suite",
+        ),
+        pytest.param(
+            claims_that_are_none,
+            "suites/tcp/test_x.py",
+            "import pytest\nwith pytest.raises(OSError):\n    pass",
+            "suites/tcp/test_x.py:2: pytest.raises() is no claim; take raises() of harness.suite, or assert",
+            id="raises",
         ),
     ],
 )

@@ -160,6 +160,9 @@ class Pattern:
         return Pattern(tuple(dict.fromkeys(both)))
 
     def __str__(self) -> str:
+        for sender in (sent, got):
+            if set(self.alternatives) == {Template(sender.sent, kind) for kind in KIND_WORDS}:
+                return f"{sender} anything"
         return " or ".join(map(str, self.alternatives))
 
 

@@ -140,7 +140,7 @@ def test_low_ports_and_raw_sockets_need_a_privilege(runtime: Runtime) -> None:
 
     low, high, raw = runtime.run(without_privilege, runtime.af)
 
-    assert (low, high) == (errno.EACCES, 0)
+    assert (low, high) == (errno.EACCES, 0), "port 1023 is EACCES, and port 1024 is for everybody"
     with requires("linux:socket/raw-socket-needs-privilege"):
         assert raw == errno.EPERM
 

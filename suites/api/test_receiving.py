@@ -247,7 +247,7 @@ def test_datagrams_that_find_no_room_are_dropped(runtime: Runtime, probe: Probe,
             break
 
     assert kept == list(range(len(kept))), "the first ones have room"
-    assert 0 < len(kept) < 50
+    assert 0 < len(kept) < 50, "some find room, and some do not"
     with requires("linux:opt/drop-counter-ancillary"):
         sender.send(b"the next one")
         wire.flow(sender)

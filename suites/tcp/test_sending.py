@@ -54,7 +54,7 @@ def test_full_segment_does_not_wait(serve: Serve, raw: Raw) -> None:
 
     subject.tell("send-pattern 1500 7")
 
-    assert sizes(peer) == [1, 1000]
+    assert sizes(peer) == [1, 1000], "a full segment goes, and its rest waits"
 
 
 @covers("rfc9293:MUST-17", "linux:opt/tcp-nodelay-disables-nagle")
@@ -91,7 +91,7 @@ def test_lonely_octet_is_sent_at_once(serve: Serve, raw: Raw) -> None:
 
     subject.tell("send 61")
 
-    assert sizes(peer) == [1]
+    assert sizes(peer) == [1], "the octet is on its way"
 
 
 @covers("rfc9293:MUST-61")
@@ -119,7 +119,7 @@ def test_what_is_queued_goes_in_full_segments(serve: Serve, raw: Raw) -> None:
     peer.send("ACK")
 
     peer.expect_at_once(got.data())
-    assert sizes(peer) == [1000, 1000, 1000]
+    assert sizes(peer) == [1000, 1000, 1000], "all of it, in segments as large as we take"
 
 
 @covers("rfc9293:3.10.4/queued-data-sent-before-fin")
@@ -163,7 +163,9 @@ def test_time_to_live_is_as_told(serve: Serve, raw: Raw, wire: Wire) -> None:
     subject.tell("send 61")
 
     step = peer.expect(got.data())
-    assert wire.capture().frames[step.number - 1].octets[14 + (8 if v4 else 7)] == 7
+    assert wire.capture().frames[step.number - 1].octets[14 + (8 if v4 else 7)] == 7, (
+        "the packet has the TTL that was set"
+    )
 
 
 # -- the amount that is in flight -------------------------------------------------------------------------------------
@@ -189,7 +191,8 @@ def test_no_more_than_ten_segments_are_sent_unasked(serve: Serve, raw: Raw) -> N
 
     subject.tell("send-pattern 40000 7")
 
-    assert 0 < sum(sizes(peer)) <= 10 * 1000
+    in_flight = sum(sizes(peer))
+    assert 0 < in_flight <= 10 * 1000, f"{in_flight} octets are in flight, in segments of 1000"
 
 
 @covers("rfc5681:3.1/slow-start-growth-bounded", "rfc9293:MUST-19")

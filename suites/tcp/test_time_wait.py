@@ -51,7 +51,8 @@ def test_who_closes_first_holds_time_wait(serve: Serve, probe: Probe, wire: Wire
     client.close()
 
     wire.wait_for(client, got.segment(ack=2))
-    assert (states(subject), states(subject, "near")) == ([State.TIME_WAIT], [])
+    assert states(subject) == [State.TIME_WAIT], "the subject, which closed first, remembers"
+    assert states(subject, "near") == [], "and the client does not"
 
 
 @covers("rfc9293:3.10.7.4/last-ack-deletes-connection")
@@ -68,7 +69,8 @@ def test_who_closes_last_forgets_at_once(serve: Serve, probe: Probe, wire: Wire)
 
     wire.wait_for(client, sent.segment(ack=2))
     wire.flow(client).expect_no(got.RST)
-    assert (states(subject), states(subject, "near")) == ([], [State.TIME_WAIT])
+    assert states(subject) == [], "the subject, which closed last, has forgotten"
+    assert states(subject, "near") == [State.TIME_WAIT], "and the client has not"
 
 
 @covers("rfc9293:MUST-13", "rfc9293:3.6/simultaneous-close-works")
@@ -84,7 +86,8 @@ def test_both_who_close_at_once_hold_time_wait(serve: Serve, probe: Probe, wire:
     client.close()
 
     wire.wait_for(client, got.segment(ack=2))
-    assert (states(subject), states(subject, "near")) == ([State.TIME_WAIT], [State.TIME_WAIT])
+    assert states(subject) == [State.TIME_WAIT], "the subject remembers"
+    assert states(subject, "near") == [State.TIME_WAIT], "and so does the client"
 
 
 @covers("rfc9293:3.10.5/abort-deletes-connection")
@@ -96,7 +99,7 @@ def test_abort_leaves_nothing_behind(serve: Serve, probe: Probe, wire: Wire) -> 
     wire.wait_for(client, got.RST)
     wire.flow(client)
 
-    assert (states(subject), states(subject, "near")) == ([], [])
+    assert (states(subject), states(subject, "near")) == ([], []), "neither the subject nor the client has it any more"
 
 
 @covers("rfc9293:3.10.7.4/retransmitted-fin-re-acked-in-time-wait")
@@ -165,7 +168,9 @@ def test_data_behind_our_fin_is_ignored(serve: Serve, raw: Raw) -> None:
     peer.send("PSH ACK", b"more")
     peer.flow()
 
-    assert subject.tell("drain")["first"] == b"all".hex()
+    assert bytes.fromhex(subject.tell("drain")["first"]) == b"all", (
+        "the program gets what came before our FIN, and no more"
+    )
 
 
 @covers("rfc9293:3.10.7.4/fin-with-data-delivers-both")

@@ -44,7 +44,7 @@ def test_wrong_checksum_is_discarded_in_silence(serve: Serve, raw: Raw, wire: Wi
     end.send(b"wrong!!!"[:size], checksum=0x1234)
     end.send(b"right")
 
-    assert received(subject) == b"right"
+    assert received(subject) == b"right", "the first datagram that is received is the right one"
     wire.flow(end).expect_no(got.icmp() | got.datagram())
 
 
@@ -58,9 +58,9 @@ def test_datagram_without_a_checksum_counts_over_ipv4_alone(serve: Serve, raw: R
     end.send(b"checked")
 
     if subject.family == "v4":
-        assert received(subject) == b"unchecked"
+        assert received(subject) == b"unchecked", "over IPv4 the datagram without a checksum is received"
     with requires("rfc8085:3.4.1/ipv6-zero-checksum-discarded"):
-        assert received(subject) == b"checked"
+        assert received(subject) == b"checked", "the datagram with a checksum is received next"
 
 
 @covers("rfc768:Fields/source-port-zero-is-legal")
@@ -69,8 +69,9 @@ def test_datagram_may_come_from_no_port(serve: Serve, raw: Raw) -> None:
     subject, place = receiving(serve)
 
     raw.datagrams(subject, to=place, port=0).send(b"no answer, please")
+    raw.datagrams(subject, to=place).send(b"behind it")
 
-    assert subject.tell("receive-from 100")["source"][1] == 0
+    assert subject.tell("receive-from 100")["source"][1] == 0, "the first one that is received is from port 0"
 
 
 @covers("rfc768:Fields/length-below-eight-rejected", "rfc768:Fields/udp-length-longer-than-ip-payload")
@@ -86,7 +87,7 @@ def test_length_that_cannot_be_is_rejected(serve: Serve, raw: Raw, length: int) 
     end.send(b"wrong", length=length)
     end.send(b"right")
 
-    assert received(subject) == b"right"
+    assert received(subject) == b"right", "the first datagram that is received is the right one"
 
 
 @covers("rfc768:Fields/udp-length-shorter-than-ip-payload")
@@ -97,7 +98,7 @@ def test_octets_behind_the_length_do_not_belong_to_the_datagram(serve: Serve, ra
 
     end.send(b"inside and outside", length=8 + 6, checksum=end.checksum_of(b"inside"))
 
-    assert received(subject) == b"inside"
+    assert received(subject) == b"inside", "the datagram ends where its length says"
 
 
 @covers("rfc768:Fields/length-covers-header-and-data", "rfc768:Protocol/ip-protocol-number-is-17")
@@ -152,7 +153,7 @@ def test_port_of_another_address_is_another_port(serve: Serve, raw: Raw, probe: 
     stranger.send(b"not for you")
     raw.datagrams(subject, to=place).send(b"for you")
 
-    assert received(subject) == b"for you"
+    assert received(subject) == b"for you", "what came to the other address is not received"
     wire.wait_for(stranger, got.icmp("port unreachable"))
 
 
@@ -166,7 +167,8 @@ def test_each_datagram_comes_with_its_source(serve: Serve, raw: Raw, wire: Wire)
         end.send(b"%d" % number)
     for number, end in enumerate(ends):
         seen = subject.tell("receive-from 100")
-        assert (seen["first"], seen["source"]) == ((b"%d" % number).hex(), list(end.near))
+        told = bytes.fromhex(seen["first"]), seen["source"]
+        assert told == (b"%d" % number, list(end.near)), "a datagram is told with its own source"
     subject.tell(f"send-to {ends[1].near.host} {ends[1].near.port} {b'you'.hex()}")
 
     wire.wait_for(ends[1], got.datagram(b"you"))
@@ -187,7 +189,7 @@ def test_datagram_from_no_host_is_discarded(serve: Serve, raw: Raw, wire: Wire) 
         end.send(b"from nobody")
     raw.datagrams(subject, to=place).send(b"from somebody")
 
-    assert received(subject) == b"from somebody"
+    assert received(subject) == b"from somebody", "what came from nobody is not received"
     with requires("rfc1122:3.2.2/no-icmp-error-to-invalid-sources"):
         for end in closed:
             wire.flow(end).expect_no(got.icmp())
@@ -240,7 +242,8 @@ def test_burst_waits_in_order(serve: Serve, raw: Raw) -> None:
     for number in range(50):
         end.send(b"%d" % number)
 
-    assert [received(subject) for _ in range(50)] == [b"%d" % number for number in range(50)]
+    for number in range(50):
+        assert received(subject) == b"%d" % number, "the next one is received, and it alone"
 
 
 @covers("rfc1122:4.1.3.3/survives-port-unreachable")
@@ -255,6 +258,6 @@ def test_unreachable_peer_costs_the_others_nothing(serve: Serve, raw: Raw, probe
     wire.wait_for(gone, got.datagram())
     end.send(b"and me?")
 
-    assert received(subject) == b"and me?"
+    assert received(subject) == b"and me?", "the other one is heard"
     subject.tell(f"send-to {end.near.host} {end.near.port} {b'you too'.hex()}")
     wire.wait_for(end, got.datagram(b"you too"))

@@ -200,6 +200,7 @@ def test_a_program_makes_as_many_ports_as_it_wants(runtime: Runtime, probe: Prob
     sockets = [runtime.udp() for _ in range(50)]
     client = probe.datagrams(runtime.at(sockets[0]))
     ports = [ours.getsockname()[1] for ours in sockets]
+    assert len(set(ports)) == 50, "each has a port of its own"
 
     for port in ports:
         client.send(b"%d" % port, Endpoint(runtime.host, port))

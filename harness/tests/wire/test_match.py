@@ -214,6 +214,7 @@ def test_every_field_that_a_pattern_can_name_can_be_read() -> None:
         (got.window(above=0), "got window above 0"),
         (got.bare_ack(), "got bare ACK"),
         (got.segment(), "got segment"),
+        (got.segment() | got.datagram() | got.icmp(), "got anything"),
         (got.segment(flags="SYN", without="ACK", mss=1460), "got SYN without ACK, with mss 1460"),
         (got.segment(timestamps=True, sack_permitted=False), "got segment without SACK permitted, with timestamps"),
         (got.segment(seq=1), "got segment with seq 1"),
