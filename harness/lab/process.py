@@ -162,15 +162,20 @@ class Lab:
         """What a warm program has called of its sockets, as `witness` has it."""
         return {"text": self.children[pid].called()}
 
-    def follow(self, pid: int, protocol: int, states: int, port: int) -> tuple[dict[str, Any], list[int]]:
-        """Watch who goes on with the port of a program that ended with 0: its pid and pidfd, or 0 for nobody."""
-        if self.child(pid)["exit"] != 0:
+    def follow(
+        self, pid: int, protocol: int, states: int, port: int, *, however: bool
+    ) -> tuple[dict[str, Any], list[int]]:
+        """Watch who goes on with the port of a program that ended, with 0 or `however`: pid and pidfd; 0 for nobody."""
+        if self.child(pid)["exit"] != 0 and not however:
             return {"pid": 0}, []
         heirs = self._holders(protocol, states, port)
         if not heirs:
             return {"pid": 0}, []
         heir = heirs[0]
-        pidfd = os.pidfd_open(heir)
+        try:
+            pidfd = os.pidfd_open(heir)
+        except ProcessLookupError:  # it has just ended as well, and its father has waited for it
+            return {"pid": 0}, []
         self.children.succeed(pid, heir)
         return {"pid": heir}, [pidfd]
 

@@ -112,6 +112,7 @@ class Subject:
         self._descriptors: list[int] = []
         self._answers = bytearray()
         self._has_heirs = True  # whether a process that goes on with its port stands for it
+        self._is_told_to_end = False  # all its processes: then none that goes on may hide behind one that ended
 
     def start(self, port: int, seconds: float) -> None:
         """Start its process, on `port` where that is for us to choose; NotReady unless it is so within `seconds`."""
@@ -128,7 +129,7 @@ class Subject:
         self.close()
         self.pid, self._descriptors, self._pidfd = started["pid"], started.descriptors, started.descriptors[0]
         self._answers.clear()
-        self._has_heirs = True
+        self._has_heirs, self._is_told_to_end = True, False
         self.address = Endpoint("", 0)
         self.address = _announced(self, seconds) if ours else _seen(self._lab, self, seconds)
 
@@ -196,10 +197,14 @@ class Subject:
         return None
 
     def _goes_on(self) -> bool:
-        """Whether the process that has ended leaves its listener to another, which is then watched in its place."""
+        """Whether the process that has ended leaves its listener to another, which is then watched in its place.
+
+        One that ends with 0 has gone to the background; however else it ends is a crash, unless all were told to end: a
+        shell ends of that at once, and the server that it has started may not.
+        """
         if not self.address.port or not self._has_heirs:
             return False
-        heir = self._lab.ask("follow", pid=self.pid, **self._place())
+        heir = self._lab.ask("follow", pid=self.pid, however=self._is_told_to_end, **self._place())
         if not heir["pid"]:
             return False
         os.close(self._pidfd)
@@ -245,7 +250,7 @@ class Subject:
         """Send a signal to it and all of its process group; the test answers for what comes of it."""
         self._reach("signal", pid=self.pid, number=int(number))
         if number not in {signal.SIGSTOP, signal.SIGCONT}:
-            self.may_end = True
+            self.may_end = self._is_told_to_end = True
 
     def _reach(self, operation: str, **arguments: Any) -> None:
         """Do something to its processes; a claim that there are any."""
@@ -273,8 +278,8 @@ class Subject:
             free: int = self._lab.ask("limit_descriptors", spare=spare, **self._place())["free"]
         except PermissionError:
             raise NotApplicable(
-                "needs to limit the descriptors of its processes, and one runs as another user: run as root, or have it"
-                " keep the user that started it"
+                "needs to limit the descriptors of its processes, and one runs as another user: run as root with"
+                " CAP_SYS_RESOURCE, or have it keep the user that started it"
             ) from None
         return free
 

@@ -168,6 +168,26 @@ def test_the_process_that_listens_is_terminated(lab: Lab, tmp_path: Path) -> Non
     subject.close()
 
 
+def test_a_server_does_not_hide_behind_its_shell(lab: Lab, tmp_path: Path) -> None:
+    """The shell ends of a signal to both; the server, which ignores it, goes on and is watched in its place."""
+    file = tmp_path / "server.py"
+    file.write_text("import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SERVES_FOR_EVER)
+    program = from_command(f"sh -c '{sys.executable} {file} {{host}} {{port}}; exit 7'", "echo")
+    subject = start(lab, program, "v4", {})
+    shell = subject.pid
+
+    subject.signal(signal.SIGTERM)
+
+    assert counted(subject, "processes", 1) == 1
+    assert subject.wait_end(0.0) is None
+    assert subject.pid != shell
+    subject.signal(signal.SIGKILL)
+    ended = subject.wait_end()
+    assert ended is not None
+    assert ended["signal"] == "SIGKILL"
+    subject.close()
+
+
 def test_the_supervisor_of_workers_is_terminated(serving: Callable[..., Subject]) -> None:
     """It has no listener, and would put another worker in the place of one that ends."""
     subject = serving(WORKER_IN_ITS_PLACE, "{host}", "{port}")
