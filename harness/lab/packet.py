@@ -1,4 +1,4 @@
-"""Packet sockets (packet(7)): the one that a tap maps, and those between which a relay forwards."""
+"""Packet sockets (packet(7)): the one that a tap maps, those between which a relay forwards, a subject's wire."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ def unbound() -> socket.socket:
 
 
 def relaying(interface: str) -> socket.socket:
-    """A packet socket that hears every frame which arrives at an interface, and not what it sends there itself."""
+    """A packet socket that hears every frame which arrives at an interface, and not what it sends there itself.
+
+    Relays have one at each end, a subject with a TCP of its own has one in the place of the kernel's.
+    """
     packet = unbound()
     packet.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
     packet.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RELAY_BUFFER)

@@ -2,8 +2,9 @@
 
 A reference server is a file `fixtures/servers/<profile>_<engine>.py`, where the profile may be a sample of an own
 protocol; its name is all that has to be said of it. A mutant is a file in `fixtures/mutants/` with its line in
-`mutants.toml`. A wrong runtime is a mutant too, with its line in `runtimes/runtimes.toml` and its function in
-`runtimes/wrong.py`. So is a wrong stack (see `harness.lab.stack`).
+`mutants.toml`. Either brings its own TCP if the engine in its name is `userspace`. A wrong runtime is a mutant too,
+with its line in `runtimes/runtimes.toml` and its function in `runtimes/wrong.py`. So is a wrong stack (see
+`harness.lab.stack`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 STACK = "stack"  # the profile of wrong stacks, which are no programs: they have no words
 KERNEL = ("told", "runtime")  # the profiles of programs that make the socket calls which a test wants
+USERSPACE = "userspace"  # the engine of servers whose TCP is their own
 PORT = 7007  # for {port}: every test has namespaces of its own, so any port is free
 
 
@@ -34,6 +36,7 @@ class Program:
     profile: str
     words: tuple[str, ...]
     ours: bool = False  # written in Python for this harness: started warm, reports on descriptor 3
+    own_tcp: bool = False  # it brings its own TCP: it is given the wire, on an address that no kernel owns
     environment: tuple[tuple[str, str], ...] = ()  # variables that it needs beside the user's own
     absent: str = ""  # why it cannot be started on this machine
 
@@ -121,4 +124,5 @@ def profile_of(name: str) -> str | None:
 
 
 def _ours(path: Path, name: str, profile: str) -> Program:
-    return Program(name, profile, (str(path), "{host}", "{port}"), ours=True)
+    engine = name.removeprefix(profile.replace("-", "_") + "_")
+    return Program(name, profile, (str(path), "{host}", "{port}"), ours=True, own_tcp=engine.startswith(USERSPACE))
