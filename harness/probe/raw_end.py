@@ -8,7 +8,7 @@ leave something out, in any order, are sent as they are said. The TCP or UDP hea
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from harness.probe import craft
 
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from harness.wire.segment import Endpoint
 
 _identifications = itertools.count(1)  # of packets in fragments; no two of a run are alike, so none gets mixed up
+
+
+class _Said(TypedDict):
+    ttl: int
+    traffic_class: int
+    options: bytes
 
 
 class RawEnd:
@@ -50,11 +56,10 @@ class RawEnd:
     def _send(self, protocol: int, payload: bytes, fragments: Sequence[slice] | None) -> None:
         """Put the packet that carries this payload on the wire, or these fragments of it."""
         ends = self.near.host, self.far.host
-        header = {"ttl": self.ttl, "traffic_class": self.traffic_class}
+        said: _Said = {"ttl": self.ttl, "traffic_class": self.traffic_class, "options": self.ip_options}
         if fragments is None:
-            self._put(craft.packet(*ends, protocol, payload, **header, options=self.ip_options))
+            self._put(craft.packet(*ends, protocol, payload, **said))
             return
         ident = next(_identifications) % 0xFFFF + 1
         for piece in fragments:
-            built = craft.fragment(*ends, protocol, payload, piece, ident=ident, **header, options=self.ip_options)
-            self._put(built)
+            self._put(craft.fragment(*ends, protocol, payload, piece, ident=ident, **said))
