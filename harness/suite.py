@@ -22,7 +22,9 @@ from harness.probe.control import control
 from harness.probe.datagram import LARGEST_V4, LARGEST_V6, DatagramClient
 from harness.probe.ending import Ending, Leaving
 from harness.probe.probe import Attempt, Probe
-from harness.probe.raw import Raw, RawPeer
+from harness.probe.raw import Raw
+from harness.probe.raw_listener import RawListener
+from harness.probe.raw_peer import RawPeer
 from harness.probe.session import SERVICES, UDP_SERVICES, Session
 from harness.probe.soak import Soak
 from harness.subject.external import External
@@ -64,6 +66,7 @@ __all__ = [
     "Probe",
     "Protocol",
     "Raw",
+    "RawListener",
     "RawPeer",
     "Runtime",
     "Serve",

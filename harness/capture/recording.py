@@ -20,7 +20,7 @@ from harness.capture.ring import Tap
 from harness.verdict import Inconclusive
 from harness.wire.decode import decode
 from harness.wire.flow import Flow, between
-from harness.wire.segment import Truncated
+from harness.wire.segment import ACK, SYN, Segment, Truncated
 from harness.wire.step import Step
 
 if TYPE_CHECKING:
@@ -123,6 +123,12 @@ class Wire:
         """What was captured up to now, without a fence: to look whether something came, not that it did not."""
         self.tap.collect()
         return self._assemble(self._decoded(), talker)
+
+    def callers(self, near: Endpoint) -> tuple[Endpoint, ...]:
+        """Who has sent a SYN to an end of ours up to now, the first one first."""
+        self.tap.collect()
+        calls = (packet for packet in self._decoded() if isinstance(packet, Segment) and packet.destination == near)
+        return tuple(dict.fromkeys(packet.source for packet in calls if packet.flags & SYN and not packet.flags & ACK))
 
     def wait_for(self, talker: Talker, pattern: Pattern, *, count: int = 1, seconds: float = budget.RESPONSE) -> Step:
         """Wait until `count` steps match, and return the last of these; a claim that they come within `seconds`."""

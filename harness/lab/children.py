@@ -60,11 +60,16 @@ class Child:
     heard: dict[str, Heard]
     group: int  # the process group that is signalled
     calls: mmap.mmap | None = None  # where `witness` notes; None for a program that was exec'd
+    owing: int = -1  # the file in which a TCP of its own keeps how many octets wait to be acknowledged; -1: none
     status: int | None = None  # as waitpid gave it, None while it runs
 
     def called(self) -> str:
         """Its socket calls as `witness` noted them."""
         return witness.read(self.calls) if self.calls is not None else ""
+
+    def unsent(self) -> int:
+        """Octets that wait to be acknowledged, in a TCP of its own; 0 where the kernel has it."""
+        return int.from_bytes(os.pread(self.owing, 8, 0), sys.byteorder) if self.owing >= 0 else 0
 
     def report(self) -> dict[str, Any]:
         """Exit code or signal (None while it runs) and what was printed so far."""
@@ -80,17 +85,23 @@ class Child:
 
 @dataclass(frozen=True)
 class Pipes:
-    """The descriptors that a program is born with: 0, 1, 2, and 3 where it reports that it is ready."""
+    """The descriptors that a program is born with: 0, 1, 2, and 3 where it reports that it is ready.
+
+    One that brings its own TCP has two more: 4 is its wire, 5 a file in which it keeps how many octets wait to be
+    acknowledged, 8 octets in the order of the machine.
+    """
 
     stdin: int
     stdout: int
     stderr: int
     ready: int | None
+    wire: int | None = None
+    unsent: int | None = None
 
     def arranged(self) -> dict[int, int]:
         """Which descriptor goes where."""
-        places = {0: self.stdin, 1: self.stdout, 2: self.stderr}
-        return places if self.ready is None else {**places, 3: self.ready}
+        places = (self.stdin, self.stdout, self.stderr, self.ready, self.wire, self.unsent)
+        return {place: source for place, source in enumerate(places) if source is not None}
 
 
 def execute(argv: list[str], environment: dict[str, str], pipes: Pipes) -> int:
@@ -178,11 +189,11 @@ class Children:
     def __getitem__(self, pid: int) -> Child:
         return self._by_pid[pid]
 
-    def adopt(self, pid: int, outputs: dict[str, int], calls: mmap.mmap | None = None) -> Child:
-        """Keep the program just started, whose outputs the lab reads, and the memory of its calls if there is one."""
+    def adopt(self, pid: int, outputs: dict[str, int], calls: mmap.mmap | None = None, owing: int = -1) -> Child:
+        """Keep the program just started, whose outputs the lab reads, with the memory of its calls and what it owes."""
         for descriptor in outputs.values():
             os.set_blocking(descriptor, False)
-        child = Child(pid, outputs, {name: Heard() for name in outputs}, group=pid, calls=calls)
+        child = Child(pid, outputs, {name: Heard() for name in outputs}, group=pid, calls=calls, owing=owing)
         self._by_pid[pid] = child
         return child
 
@@ -195,6 +206,10 @@ class Children:
     def descriptors(self) -> list[int]:
         """The outputs that are still open."""
         return [descriptor for child in self._by_pid.values() for descriptor in child.outputs.values()]
+
+    def unsent(self) -> int:
+        """Octets that wait to be acknowledged in what programs have of a TCP of their own."""
+        return sum(child.unsent() for child in self._by_pid.values() if child.status is None)
 
     def listen(self, limit: int = 1 << 16) -> None:
         """Take in up to `limit` octets of what each program has printed."""
@@ -240,6 +255,8 @@ class Children:
         for child in self._by_pid.values():
             for descriptor in child.outputs.values():
                 os.close(descriptor)
+            if child.owing >= 0:
+                os.close(child.owing)
         self._by_pid.clear()
 
 

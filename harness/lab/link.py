@@ -27,7 +27,7 @@ from pathlib import Path
 from pyroute2 import IPRoute
 
 from harness.lab import kernel
-from harness.lab.ends import FAR, MIDDLE, MTU, NEAR, RAW, End
+from harness.lab.ends import FAR, MIDDLE, MTU, NEAR, RAW, USERSPACE, End
 
 LARGEST_BUFFER = 1 << 20  # octets that the kernel may give a connection to send or to receive, for itself to choose
 _LOOPBACK = 1  # the index of every namespace's loopback interface
@@ -140,9 +140,8 @@ def _address(ip: IPRoute, index: int, end: End, *, toward: End) -> None:
         # The kernel takes in what is sent to a new IPv6 address only when a work queue has run, be it 300 ms later on
         # a busy machine; until then a datagram is lost. This route does the same at once.
         ip.route("add", dst=f"{address}/128", oif=index, table=_LOCAL_TABLE, type="local", family=socket.AF_INET6)
-    neighbours = [*toward.v4, *toward.v6]
-    if toward is NEAR:
-        neighbours += [*RAW.v4, *RAW.v6]
+    beside = RAW if toward is NEAR else USERSPACE
+    neighbours = [*toward.v4, *toward.v6, *beside.v4, *beside.v6]
     for address in neighbours:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         ip.neigh("add", dst=address, lladdr=toward.mac, ifindex=index, state=_PERMANENT, family=family)

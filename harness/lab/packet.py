@@ -1,7 +1,8 @@
-"""Packet sockets (packet(7)) and their rings: for the tap, and for the relay."""
+"""Packet sockets (packet(7)): those with rings, of the tap and of the relay, and the wire of a subject."""
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +16,11 @@ SLOT = 2048  # octets: a frame of 1514, the kernel's header of 66, rounded up to
 SLOTS = 4096
 
 _SOL_PACKET = 263
-_PACKET_RX_RING, _PACKET_STATISTICS, _PACKET_VERSION = 5, 6, 10
+_PACKET_RX_RING, _PACKET_STATISTICS, _PACKET_VERSION, _PACKET_IGNORE_OUTGOING = 5, 6, 10, 23
 _TPACKET_V2 = 1
+_ETH_P_ALL = 0x0003
+_SO_RCVBUFFORCE = 33
+_BUFFER = 1 << 24  # octets: what arrives waits there for its turn of a busy program
 
 # Closing a packet socket waits for a grace period of the kernel, 10 ms and more: a test need not wait for that.
 _closing = ThreadPoolExecutor(1, "close-packet")
@@ -43,6 +47,17 @@ def dropped(packet: socket.socket) -> int:
     """How many frames had no room in the socket's ring since this was asked last."""
     _, drops = struct.unpack("=II", packet.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))
     return int(drops)
+
+
+def wire(interface: str) -> socket.socket:
+    """A packet socket for a subject with a TCP of its own: it hears every frame that arrives, and not its own."""
+    packet = unbound()
+    packet.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+    packet.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+    with contextlib.suppress(PermissionError):  # a user namespace's root may not go beyond net.core.rmem_max
+        packet.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
+    packet.bind((interface, _ETH_P_ALL))
+    return packet
 
 
 def let_go(close: Callable[[], object]) -> Future[object]:

@@ -23,6 +23,7 @@ import signal
 import socket
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,14 +111,17 @@ class Lab:
         warm: bool = False,
         ready: bool = False,
         talk: bool = False,
+        wire: bool = False,
     ) -> tuple[dict[str, Any], list[int]]:
         """Start a program at the far end; hand over its pidfd, its `ready` pipe, and stdin and stdout to `talk`.
 
-        Without `talk` it reads from the null device, and the lab keeps what it prints.
+        Without `talk` it reads from the null device, and the lab keeps what it prints. One that brings its own TCP is
+        given the `wire`, see `children.Pipes`.
         """
         closing: list[int] = []
         handed: list[int] = []
         outputs: dict[str, int] = {}
+        owing = -1
         try:
             stderr, err_write = os.pipe()
             closing.append(err_write)
@@ -137,6 +141,10 @@ class Lab:
                 outputs["stdout"] = stdout
             closing.append(stdin)
             pipes = children.Pipes(stdin, out_write, err_write, ready_write)
+            if wire:
+                owing = os.memfd_create("unsent")
+                pipes = replace(pipes, wire=self._wire(), unsent=owing)
+                closing.append(pipes.wire or 0)
             calls = witness.memory() if warm else None
             with self._at("far"):
                 if calls is not None:
@@ -144,12 +152,12 @@ class Lab:
                 else:
                     pid = _execute(argv[0], argv[1:], environment, pipes)
         except BaseException:
-            closing += [*handed, *outputs.values()]
+            closing += [*handed, *outputs.values(), *([owing] if owing >= 0 else [])]
             raise
         finally:
             for descriptor in closing:
                 os.close(descriptor)
-        self.children.adopt(pid, outputs, calls)
+        self.children.adopt(pid, outputs, calls, owing)
         return {"pid": pid}, [os.pidfd_open(pid), *handed]
 
     def child(self, pid: int) -> dict[str, Any]:
@@ -224,8 +232,8 @@ class Lab:
         return {}
 
     def activity(self) -> dict[str, int]:
-        """How busy the programs are."""
-        return children.activity()
+        """How busy the programs are, and how many octets wait in a TCP of their own to be acknowledged."""
+        return children.activity() | {"unsent": self.children.unsent()}
 
     def resources(self, pid: int) -> dict[str, int]:
         """What one program holds."""
@@ -265,6 +273,10 @@ class Lab:
         if self._markers is None:
             raise RuntimeError("there is no link yet")
         return {"processors": fence.pass_round(nonce, *self._markers, budget=5.0)}
+
+    def _wire(self) -> int:
+        with self._at("far"):
+            return packet.wire(FAR.name).detach()
 
     def _holders(self, protocol: int, states: int, port: int) -> list[int]:
         families = (socket.AF_INET, socket.AF_INET6)

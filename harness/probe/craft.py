@@ -1,7 +1,7 @@
 """Packets by hand: TCP segments, UDP datagrams and what carries them, as octets, every field free to lie.
 
 What is not said is right: lengths, offsets and checksums are those that the packet ought to have, and a field that is
-said stands as it is said. Pure functions over octets; who puts them on the wire is `harness.probe.raw`.
+said stands as it is said. Pure functions over octets; who puts them on the wire is `harness.probe.raw_end`.
 
 Written with struct. The loser was scapy, which takes 0.4 ms and more to build what takes 20 µs here.
 """
@@ -20,6 +20,7 @@ ICMP: Final = 1
 TCP: Final = 6
 UDP: Final = 17
 ICMPV6: Final = 58
+_FRAGMENT_HEADER: Final = 44  # RFC 8200 4.5
 
 _TCP_HEADER: Final = struct.Struct("!HHIIBBHHH")
 _UDP_HEADER: Final = struct.Struct("!HHHH")
@@ -113,6 +114,44 @@ def packet(
     )
     header += options
     return header[:10] + internet_checksum(header).to_bytes(2, "big") + header[12:] + payload
+
+
+def fragment(
+    source: str,
+    destination: str,
+    protocol: int,
+    payload: bytes,
+    piece: slice,
+    *,
+    ident: int,
+    ttl: int = _TTL,
+    traffic_class: int = 0,
+    options: bytes = b"",
+) -> bytes:
+    """An IP packet with this piece of a payload (RFC 791 3.2, RFC 8200 4.5); the last one is what reaches its end.
+
+    A piece begins at a multiple of 8 octets, or cannot be said: ValueError.
+    """
+    start, stop, _ = piece.indices(len(payload))
+    if start % 8:
+        raise ValueError(f"a fragment begins at a multiple of 8 octets, not at {start}")
+    more = stop < len(payload)
+    if len(packed(source)) == 16:
+        extension = struct.pack("!BBHI", protocol, 0, start | more, ident)
+        body = extension + payload[start:stop]
+        return packet(source, destination, _FRAGMENT_HEADER, body, ttl=ttl, traffic_class=traffic_class)
+    whole = packet(
+        *(source, destination, protocol, payload[start:stop]),
+        ident=ident,
+        ttl=ttl,
+        traffic_class=traffic_class,
+        options=options,
+    )
+    header = bytearray(whole[: 20 + len(options)])
+    header[6:8] = (more << 13 | start // 8).to_bytes(2, "big")
+    header[10:12] = bytes(2)
+    header[10:12] = internet_checksum(bytes(header)).to_bytes(2, "big")
+    return bytes(header) + payload[start:stop]
 
 
 def frame(destination: str, source: str, packet: bytes) -> bytes:

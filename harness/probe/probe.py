@@ -237,6 +237,9 @@ class Probe:
         where it should not, but never fail.
         """
         patience = self._patience(subject)
+        if subject.program.own_tcp:  # it has no queue that could be seen
+            patience.at_rest(_REST)
+            return
 
         def accepted(seconds: float) -> bool:
             queued = sum(listener["unread"] for listener in subject.sockets(listening=True))

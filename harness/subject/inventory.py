@@ -2,9 +2,9 @@
 
 A reference server is a file `fixtures/servers/<profile>_<engine>.py`, where the profile may be a sample of an own
 protocol; its name is all that has to be said of it. A mutant is a file in `fixtures/mutants/`, or a reference server
-that runs on a wrong stack, with its line in `mutants.toml`. A wrong runtime is a mutant too, with its line in
-`runtimes/runtimes.toml` and its function beside that; `runtimes/wrong.py` runs it. So is a wrong stack (see
-`harness.lab.stack`).
+that runs on a wrong stack, with its line in `mutants.toml`. Any of them brings its own TCP if the engine in its name is
+`userspace`. A wrong runtime is a mutant too, with its line in `runtimes/runtimes.toml` and its function beside that;
+`runtimes/wrong.py` runs it. So is a wrong stack (see `harness.lab.stack`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 STACK = "stack"  # the profile of wrong stacks, which are no programs: they have no words
 KERNEL = ("told", "runtime")  # the profiles of programs that make the socket calls which a test wants
+USERSPACE = "userspace"  # the engine of servers whose TCP is their own
 PORT = 7007  # for {port}: every test has namespaces of its own, so any port is free
 
 
@@ -35,6 +36,7 @@ class Program:
     profile: str
     words: tuple[str, ...]
     ours: bool = False  # written in Python for this harness: started warm, reports on descriptor 3
+    own_tcp: bool = False  # it brings its own TCP: it is given the wire, on an address that no kernel owns
     environment: tuple[tuple[str, str], ...] = ()  # variables that it needs beside the user's own
     absent: str = ""  # why it cannot be started on this machine
     stack: str = ""  # the wrong stack beneath it; "" for the kernel as it is
@@ -129,4 +131,5 @@ def profile_of(name: str) -> str | None:
 
 
 def _ours(path: Path, name: str, profile: str) -> Program:
-    return Program(name, profile, (str(path), "{host}", "{port}"), ours=True)
+    engine = name.removeprefix(profile.replace("-", "_") + "_")
+    return Program(name, profile, (str(path), "{host}", "{port}"), ours=True, own_tcp=engine.startswith(USERSPACE))

@@ -2,9 +2,9 @@
 
 A fixed number of seconds is wrong twice: too short on a loaded machine, too long when the subject sits there and has
 forgotten us. So we look. A subject is *idle* when no thread of it runs or wants to, it used no processor time since the
-last look, and no kernel has delivered anything meanwhile. A starved subject is not idle: its threads want to run. When
-it has been idle for `IDLE` seconds nothing will come any more (for `STUCK` seconds while octets wait for a window to
-open); while it is not, the budget is `RESPONSE`.
+last look, and no TCP has delivered anything meanwhile, be it a kernel's or its own. A starved subject is not idle: its
+threads want to run. When it has been idle for `IDLE` seconds nothing will come any more (for `STUCK` seconds while
+octets wait for a window to open); while it is not, the budget is `RESPONSE`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import budget
 from harness.budget import Deadline
-from harness.lab.ends import FAR
+from harness.lab.ends import FAR, USERSPACE
 from harness.subject import readiness
 from harness.subject.inventory import KERNEL, PORT, Program
 from harness.subject.patience import Patience
@@ -80,7 +80,7 @@ class Look:
 
     running: int  # threads that run, or wait for a processor or a disk
     ticks: int  # processor time used so far, in clock ticks
-    unsent: int  # octets that either kernel still has to deliver
+    unsent: int  # octets that either end's TCP still has to deliver
     ended: bool
 
     def still_since(self, before: Look) -> bool:
@@ -117,8 +117,9 @@ class Subject:
     def start(self, port: int, seconds: float) -> None:
         """Start its process, on `port` where that is for us to choose; NotReady unless it is so within `seconds`."""
         ours = self.program.ours
-        self.command = [*self.program.command(FAR.address(self.family), port), *self._arguments]
-        how = {"warm": ours, "ready": ours, "talk": self.profile == "told"}
+        end = USERSPACE if self.program.own_tcp else FAR
+        self.command = [*self.program.command(end.address(self.family), port), *self._arguments]
+        how = {"warm": ours, "ready": ours, "talk": self.profile == "told", "wire": self.program.own_tcp}
         try:
             started = self._lab.ask(
                 "start", argv=self.command, environment=self._environment | dict(self.program.environment), **how
@@ -160,13 +161,18 @@ class Subject:
         """How busy it is, now."""
         busy = self._lab.ask("activity").values
         unsent = self._lab.ask("unsent", protocol=socket.IPPROTO_TCP, states=_DELIVERING)["unsent"]
-        return Look(busy["running"], busy["ticks"], unsent, self.ended)
+        return Look(busy["running"], busy["ticks"], unsent + busy["unsent"], self.ended)
 
     def sockets(self, *states: State, side: str = "far", listening: bool = False) -> list[dict[str, Any]]:
         """The TCP sockets in its namespace: connections (in one of `states`, if any are named) or `listening` ones."""
+        self._asks_the_kernel()
         if listening:
             states = (State.LISTEN,)
         return self._sockets(mask(*states) if states else _ALL_STATES & ~mask(State.LISTEN), side)
+
+    def _asks_the_kernel(self) -> None:
+        if self.program.own_tcp:
+            raise NotApplicable("needs a subject whose sockets the kernel knows: this one brings its own TCP")
 
     def _sockets(self, states: int, side: str) -> list[dict[str, Any]]:
         entries: list[dict[str, Any]] = []
@@ -222,6 +228,7 @@ class Subject:
 
     def spare_descriptors(self) -> int:
         """How many descriptors more each process that holds its port may open, by RLIMIT_NOFILE."""
+        self._asks_the_kernel()
         spare: int = self._lab.ask("spare_descriptors", **self._place())["spare"]
         return spare
 
@@ -233,6 +240,7 @@ class Subject:
 
     def listeners(self) -> tuple[readiness.Listening, ...]:
         """Where it waits for clients, as it has bound its sockets."""
+        self._asks_the_kernel()
         return _waiting_sockets(self._lab, self.transport)
 
     def addresses(self) -> tuple[Endpoint, ...]:
@@ -267,12 +275,14 @@ class Subject:
 
     def terminate(self) -> None:
         """Send SIGTERM to the process that listens, or to its supervisor, and to no other, as `kill PID` does."""
+        self._asks_the_kernel()
         self.may_end = True
         self._has_heirs = False
         self._lab.ask("terminate", **self._place())
 
     def limit_descriptors(self, spare: int) -> int:
         """Let it open few descriptors more, about `spare`; how many. The test answers for what comes of it."""
+        self._asks_the_kernel()
         self.may_end = True
         try:
             free: int = self._lab.ask("limit_descriptors", spare=spare, **self._place())["free"]
@@ -295,8 +305,11 @@ class Subject:
     def paused(self) -> Iterator[None]:
         """Hold all its processes still for the block (SIGSTOP): what happens meanwhile is the kernel's doing alone.
 
-        Not applicable to a program that ends of being held still: it would be blamed for what we do meanwhile.
+        Not applicable to a program that ends of being held still: it would be blamed for what we do meanwhile; nor to
+        one that brings its own TCP, which would stand still, too.
         """
+        if self.program.own_tcp:
+            raise NotApplicable("needs a subject whose TCP goes on while it is held still: this one brings its own")
         if not self.program.ours:
             self._can_be_paused()
         self._reach("pause")

@@ -11,7 +11,20 @@ from harness.probe import craft, option
 from harness.tests.wire.craft import frame, tcp_frame, udp_frame
 from harness.wire.checksum import checksum_fault, checksum_right
 from harness.wire.decode import decode
-from harness.wire.segment import ACK, PSH, SYN, Endpoint, Flags, IcmpError, Malformed, Options, Segment, read_options
+from harness.wire.segment import (
+    ACK,
+    PSH,
+    SYN,
+    Datagram,
+    Endpoint,
+    Flags,
+    IcmpError,
+    Malformed,
+    Options,
+    Segment,
+    Truncated,
+    read_options,
+)
 
 ENDS = {
     "v4": (Endpoint("10.9.0.1", 47732), Endpoint("10.9.0.2", 35171)),
@@ -89,6 +102,33 @@ def test_a_packet_with_an_identification_may_be_fragmented() -> None:
 
     assert craft.packet(source, destination, 6, b"")[4:8] == b"\0\0\x40\0"
     assert craft.packet(source, destination, 6, b"", ident=7)[4:8] == b"\0\7\0\0"
+
+
+@FAMILIES
+def test_fragments_are_put_together_again(source: Endpoint, destination: Endpoint) -> None:
+    """In any order, and one that is missing is missed."""
+    ends = source.host, destination.host
+    whole = craft.datagram(source, destination, bytes(range(100)))
+    slices = slice(64, None), slice(0, 64)
+
+    pieces = [craft.fragment(*ends, craft.UDP, whole, piece, ident=7, ttl=9, traffic_class=3) for piece in slices]
+
+    frames = [frame(craft.frame(FAR.mac, NEAR.mac, piece), number) for number, piece in enumerate(pieces, 1)]
+    (read,) = decode(frames)
+    assert isinstance(read, Datagram)
+    assert (read.source, read.destination, read.data) == (source, destination, bytes(range(100)))
+    assert isinstance(decode(frames[:1])[0], Truncated)
+    if ":" not in source.host:
+        assert [piece[6:8] for piece in pieces] == [b"\0\x08", b"\x20\0"]
+        assert [craft.internet_checksum(piece[:20]) for piece in pieces] == [0, 0]
+    else:
+        assert [piece[40:48] for piece in pieces] == [b"\x11\0\0\x40\0\0\0\7", b"\x11\0\0\1\0\0\0\7"]
+
+
+def test_a_fragment_cannot_begin_anywhere() -> None:
+    """Its place is told in units of 8 octets."""
+    with pytest.raises(ValueError, match=r"^a fragment begins at a multiple of 8 octets, not at 20$"):
+        craft.fragment("10.9.0.1", "10.9.0.2", craft.UDP, bytes(40), slice(20, None), ident=1)
 
 
 @FAMILIES

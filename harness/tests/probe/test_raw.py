@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from harness.capture.recording import Wire
     from harness.lab.handle import Lab
     from harness.probe.raw import Raw
+    from harness.wire.segment import Endpoint
 
 
 @pytest.fixture
@@ -120,6 +122,86 @@ def test_an_acknowledgment_needs_its_flag(told: Subject, raw: Raw) -> None:
     """A slip of the pen is told."""
     with pytest.raises(ValueError, match=r"^an acknowledgment number without ACK: RST$"):
         raw.peer(told).send("RST", ack=7)
+
+
+def test_the_header_of_ip_is_as_it_was_said(told: Subject, raw: Raw, wire: Wire, family: str) -> None:
+    """TTL and traffic class, of which ECN is a part, on all that is sent from then on."""
+    peer = raw.peer(told)
+    peer.ttl, peer.traffic_class, peer.ecn = 9, 0xB8, 3
+    peer.handshake()
+
+    step = peer.flow().expect(sent.SYN)
+
+    packet = wire.tap.frames[step.number - 1].octets[14:]
+    assert (packet[8], packet[1]) == (9, 0xBB) if family == "v4" else (packet[7], packet[0:2]) == (9, b"\x6b\xb0")
+
+
+def test_fragments_are_put_together_by_the_subject(told: Subject, raw: Raw) -> None:
+    """The last one first; with one missing, nothing arrives."""
+    peer = raw.connect(told)
+    told.tell("accept")
+
+    peer.send("PSH ACK", b"never whole", fragments=[slice(24, None)], seq=1)
+    peer.expect_silence()
+    peer.send("PSH ACK", b"in two pieces", fragments=[slice(24, None), slice(0, 24)])
+
+    peer.expect(got.acked(13))
+    assert bytes.fromhex(told.tell("read 100")) == b"in two pieces"
+
+
+def test_a_datagram_may_come_in_fragments(told: Subject, raw: Raw) -> None:
+    """As a segment may."""
+    bound = told.tell("datagrams 0")["address"]
+    end = raw.datagrams(told, to=told.address._replace(port=bound[1]))
+
+    end.send(bytes(range(40)), fragments=[slice(0, 16), slice(16, 32), slice(32, None)])
+
+    assert told.tell("receive-from 100")["first"] == bytes(range(16)).hex()
+
+
+def connecting(lab: Lab, family: str, place: Endpoint) -> int:
+    """A socket of the far end that has begun to connect."""
+    with lab.socket("far", socket.AF_INET if family == "v4" else socket.AF_INET6, socket.SOCK_STREAM) as client:
+        client.setblocking(False)
+        client.connect_ex(place)
+        return client.detach()
+
+
+def test_who_is_called_answers_and_is_one_end_of_it(lab: Lab, told: Subject, raw: Raw, family: str) -> None:
+    """The passive end: the handshake, an exchange, and one peer for each caller."""
+    listener = raw.listen(told)
+    callers = [socket.socket(fileno=connecting(lab, family, listener.address)) for _ in range(2)]
+    peers = [listener.accept(option.mss(99)) for _ in callers]
+
+    for number, peer in enumerate(peers):
+        peer.send("PSH ACK", f"peer {number}".encode())
+        peer.expect(got.acked(6))
+
+    assert {caller.recv(100) for caller in callers} == {b"peer 0", b"peer 1"}
+    assert {peer.near for peer in peers} == {listener.address}
+    peers[0].flow().expect(got.SYN, sent.SYN_ACK & sent.segment(mss=99), got.bare_ack(), sent.data())
+    for caller in callers:
+        caller.close()
+
+
+def test_a_call_may_be_heard_and_answered_with_a_lie(lab: Lab, told: Subject, raw: Raw, family: str) -> None:
+    """An ACK of what was never sent draws a RST (RFC 9293 3.10.7.3)."""
+    listener = raw.listen(told, port=7)
+    with socket.socket(fileno=connecting(lab, family, listener.address)):
+        peer = listener.hear()
+        peer.expect(got.SYN)
+
+        peer.send("SYN ACK", ack=77)
+
+        peer.expect(got.RST & got.segment(seq=77))
+
+
+def test_nobody_calls(told: Subject, raw: Raw) -> None:
+    """That is told with the place."""
+    listener = raw.listen(told, port=7)
+
+    with pytest.raises(Mismatch, match=r"^expected: a SYN to .*7\nactual:   none came within 0.05 s"):
+        listener.hear(seconds=0.05)
 
 
 def test_a_datagram_is_delivered_as_it_was_said(told: Subject, raw: Raw, wire: Wire) -> None:
