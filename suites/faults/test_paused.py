@@ -29,11 +29,12 @@ def test_window_of_a_paused_program_closes_and_opens(serve: Serve, probe: Probe,
         wire.wait_for(client, got.window(0))
         assert states(subject) == [State.ESTABLISHED], "nothing has ended"
     subject.tell_later("drain")
+    client.send_all(b"when there is room")
     client.half_close()
 
     seen = subject.answer()
-    assert (seen["size"], seen["last"]) == (taken, octets(MiB)[:taken][-16:].hex())
-    assert seen["ending"] == "EOF"
+    assert (seen["size"], seen["ending"]) == (taken + 18, "EOF")
+    assert bytes.fromhex(seen["first"] + seen["last"]) == octets(MiB)[:16] + b"en there is room"
 
 
 @covers("linux:accept/data-before-accept-is-kept")
