@@ -21,6 +21,7 @@ from harness.probe.client import Client
 from harness.probe.control import control
 from harness.probe.datagram import LARGEST_V4, LARGEST_V6, DatagramClient
 from harness.probe.ending import Ending, Leaving
+from harness.probe.moves import brought_to, states
 from harness.probe.probe import Attempt, Probe
 from harness.probe.raw import Raw
 from harness.probe.raw_listener import RawListener
@@ -77,6 +78,7 @@ __all__ = [
     "Subject",
     "Wire",
     "ahead",
+    "brought_to",
     "checksum_fault",
     "control",
     "covers",
@@ -89,6 +91,7 @@ __all__ = [
     "raises",
     "requires",
     "sent",
+    "states",
     "wall_clock",
 ]
 

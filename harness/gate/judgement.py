@@ -122,8 +122,11 @@ class Judgement:
 
 
 def complaints(row: Result) -> tuple[Complaint, ...]:
-    """What a row says is missed, a line for each finding; a row without a finding speaks by its reason."""
-    if row.verdict not in _MISSED:
+    """What a row says is missed, a line for each finding; a row without a finding speaks by its reason.
+
+    Nothing where the run itself has accepted it (`harness.plugin.deviations`).
+    """
+    if row.verdict not in _MISSED or row.known:
         return ()
     found = [finding for finding in row.findings if finding.verdict in WORST_FIRST]
     said = dict.fromkeys((one.expected, one.actual) for one in found)

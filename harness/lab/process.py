@@ -301,6 +301,7 @@ def _told(entry: Any) -> dict[str, Any]:
         "remote": [entry["idiag_dst"], entry["idiag_dport"]],
         "unread": entry["idiag_rqueue"],
         "unsent": entry["idiag_wqueue"],
+        "timer_ms": entry["idiag_expires"],  # how long until its timer runs out; in TIME-WAIT, how long it still lasts
         "only_v6": bool(entry.get_attr("INET_DIAG_SKV6ONLY")),
     }
 

@@ -304,6 +304,8 @@ def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -
     if row is None:
         return None
     verdict = Verdict(row["verdict"])
+    if row["known"]:
+        return "known deviation", "k", "KNOWN DEVIATION"
     if verdict is Verdict.DEVIATION:
         return "deviation", "d", "DEVIATION"
     if verdict is Verdict.INCONCLUSIVE:

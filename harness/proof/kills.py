@@ -101,7 +101,7 @@ class Kills:
     cells: Mapping[tuple[str, str], Answer]  # test and mutant, by name; what is missing was not asked
     kernel: tuple[Test, ...] = ()  # tests that judge the kernel: not proved by mutants
     alarms: tuple[Result, ...] = ()  # rows in which a correct server was rejected
-    known: tuple[Result, ...] = ()  # rows in which a server by others missed what it is known to miss
+    known: tuple[Result, ...] = ()  # rows in which a server by others, or the kernel, missed what it is known to miss
     judged: tuple[str, ...] = ()  # the correct servers
     absent: Mapping[str, str] = field(default_factory=dict)  # correct servers that could not be judged → why
     unstable: tuple[str, ...] = ()  # tests whose verdict differed between repetitions, with the verdicts
@@ -256,6 +256,8 @@ def kill_matrix(
 
 def _misses_only(row: Result, expected: Mapping[str, str]) -> bool:
     """Whether all that a row has against its subject is known of it."""
+    if row.known:
+        return True
     missed = {finding.requirement for finding in row.findings if finding.verdict is not Verdict.DEVIATION}
     return row.verdict is Verdict.FAIL and bool(missed) and missed <= expected.keys()
 

@@ -63,6 +63,7 @@ class Result:
     worker: str = ""
     line: int = 0  # of the test, from 1, in the file that `nodeid` names; 0 where it is not known
     repetition: int = 0  # from 1 where every test was run several times
+    known: str = ""  # why what is missed here is accepted; it is told, and does not fail the run
 
     def __str__(self) -> str:
         return f"{self.test}: {self.verdict}"

@@ -2,7 +2,8 @@
 
 pytest's own writer tells fail, error and inconclusive alike; here each is told apart: `failure` is the subject's
 fault, `error` with its type is what could not be judged (inconclusive), what was lost, and what broke in the harness;
-`skipped` is not applicable. A deviation passes with a property, and under strict it is a failure.
+`skipped` is not applicable. A deviation passes with a property, and under strict it is a failure. A known deviation
+passes with its reason as a property, whatever its verdict.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ def _case(row: Result, strict: bool) -> ET.Element:
         if value:
             ET.SubElement(properties, "property", name=name, value=one_line(value))
     message = one_line(_message(row))
-    if row.verdict is Verdict.FAIL or (strict and row.verdict is Verdict.DEVIATION):
+    if row.known:
+        ET.SubElement(case, "system-out").text = visible(_body(row))
+    elif row.verdict is Verdict.FAIL or (strict and row.verdict is Verdict.DEVIATION):
         failure = ET.SubElement(case, "failure", type=row.verdict.value, message=message)
         failure.text = visible(_body(row))
     elif row.verdict in (Verdict.INCONCLUSIVE, Verdict.ERROR):
@@ -80,6 +83,7 @@ def _properties(row: Result) -> tuple[tuple[str, str], ...]:
         ("level", row.level.value if row.level else ""),
         ("subject", row.subject),
         ("profile", row.profile),
+        ("known deviation", row.known),
         ("evidence", row.evidence),
     )
 

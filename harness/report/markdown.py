@@ -79,7 +79,8 @@ def _finding(run: Run, told: Told) -> Iterator[str]:
     level = f" ({told.level})" if told.level else ""
     head = f"{_code(told.requirement)}{level}" if told.requirement else _code(told.behaviour)
     title = _plain(run.text(told.requirement).title)
-    yield f"### {told.verdict.value.upper()} {head} {title}".rstrip()
+    known = " (known deviation)" if told.known else ""
+    yield f"### {told.verdict.value.upper()}{known} {head} {title}".rstrip()
     yield ""
     seen = [f"{subject} ({' '.join(filter(None, families))})" for subject, families in told.subjects.items()]
     for name, text in (
@@ -87,6 +88,7 @@ def _finding(run: Run, told: Told) -> Iterator[str]:
         ("seen on", ", ".join(seen)),
         ("expected", told.expected),
         ("actual" if told.expected else "reason", told.actuals[0]),
+        ("known", told.known),
         ("evidence", told.first.evidence),
         ("again", told.first.again),
     ):

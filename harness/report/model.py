@@ -71,6 +71,7 @@ class Told:
     expected: str
     actuals: tuple[str, ...]  # without doubles; ports and counts may differ from row to row
     seen: tuple[tuple[Result, Finding], ...]
+    known: str = ""  # why it is accepted, where it is a known deviation
 
     @property
     def first(self) -> Result:
@@ -147,6 +148,11 @@ class Run:
         """Rows per verdict."""
         return Counter(row.verdict for row in self.rows)
 
+    @property
+    def known(self) -> int:
+        """Rows of known deviations: their verdicts count above as any others, and do not fail the run."""
+        return sum(bool(row.known) for row in self.rows)
+
     @cached_property
     def by_subject(self) -> dict[str, dict[str, Counter[Verdict]]]:
         """Rows per verdict, for each subject and therein each group, in the order of the run."""
@@ -189,7 +195,7 @@ class Run:
         groups: dict[tuple[str, ...], list[tuple[Result, Finding]]] = {}
         for row in self.rows:
             for finding in _complaints(row):
-                key = (row.behaviour.partition("[")[0], finding.verdict.value, finding.requirement)
+                key = (row.behaviour.partition("[")[0], finding.verdict.value, finding.requirement, row.known)
                 groups.setdefault(key, []).append((row, finding))
         told = [self._tell(tuple(seen)) for seen in groups.values()]
         return tuple(sorted(told, key=_urgency))
@@ -230,10 +236,10 @@ class Run:
         runs on 3 would take a real fail for weather. An error of one test, of the whole harness, or an id that
         reported twice comes next: the record is not to be relied on. 6 is what is not known, be it that the answer
         differed between repetitions, and 5 that nothing was asked, be it that all was not applicable; a test that was
-        planned and lost was asked.
+        planned and lost was asked. A known deviation was judged, and fails nothing.
         """
         failing = {Verdict.FAIL, Verdict.DEVIATION} if strict else {Verdict.FAIL}
-        verdicts = set(self.counts)
+        verdicts = {Verdict.PASS if row.known else row.verdict for row in self.rows}
         if interrupted:
             return Exit.INTERRUPTED
         if verdicts & failing:
@@ -264,6 +270,7 @@ class Run:
             expected=finding.expected,
             actuals=tuple(dict.fromkeys(one.actual for _, one in seen)),
             seen=seen,
+            known=row.known,
         )
 
 
@@ -287,7 +294,7 @@ def _complaints(row: Result) -> Iterable[Finding]:
     return (*found, Finding(row.verdict, requirement, "", row.reason or "no reason was recorded"))
 
 
-def _urgency(told: Told) -> tuple[int, int, int, str]:
+def _urgency(told: Told) -> tuple[bool, int, int, int, str]:
     strength = told.level.removesuffix(" NOT")
     level = _LEVELS.index(strength) if strength in _LEVELS else len(_LEVELS)
-    return WORST_FIRST.index(told.verdict), level, -len(told.seen), told.behaviour
+    return bool(told.known), WORST_FIRST.index(told.verdict), level, -len(told.seen), told.behaviour

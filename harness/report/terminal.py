@@ -104,7 +104,7 @@ class _Page:
 
     def finding(self, told: Told) -> Iterator[str]:
         """One finding: what was demanded, where it was missed, what came instead, and how to see it again."""
-        label = told.verdict.value.upper()
+        label = told.verdict.value.upper() + (" (known)" if told.known else "")
         requirement = told.requirement + (f" ({told.level})" if told.level else "")
         title = one_line(self.run.text(told.requirement).title)
         head = "  ".join(filter(None, (requirement, title))) or one_line(told.behaviour)
@@ -117,6 +117,8 @@ class _Page:
         if told.expected:
             yield from self.field("expected", told.expected)
         yield from self.actual(told)
+        if told.known:
+            yield from self.field("known", told.known)
         if told.first.evidence:
             yield from self.field("evidence", f"{self.run.folder}/{told.first.evidence}", wrap=False)
         if told.first.again:
@@ -172,7 +174,8 @@ class _Page:
         lost += (
             f" · {self.style(_STYLE[Verdict.INCONCLUSIVE], f'{len(run.unstable)} unstable')}" if run.unstable else ""
         )
-        yield f"{counts}{lost} · {_duration(run.seconds)}"
+        known = f" · {self.style(_FAINT, _plural(run.known, 'known deviation') + ' among them')}" if run.known else ""
+        yield f"{counts}{lost}{known} · {_duration(run.seconds)}"
         yield f"{self.style(_FAINT, 'report')}  {self.report}"
         code = run.exit
         number = self.style(_EXIT_STYLE.get(code, "1;31"), str(int(code)))

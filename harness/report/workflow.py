@@ -24,6 +24,8 @@ def render(run: Run) -> str:
     """The commands, a line each; "" where nothing is to be told."""
     kinds: dict[str, list[str]] = {"error": [], "warning": []}
     for told in run.told:
+        if told.known:
+            continue
         kind = "warning" if told.verdict is Verdict.DEVIATION and not run.facts.strict else "error"
         kinds[kind].append(_command(kind, _place(told), _message(told)))
     if run.lost:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from harness.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from harness.spec.catalogue import Catalogue, Requirement
 
@@ -23,6 +23,7 @@ class Standing(Enum):
 
     PASSED = "passed"
     MISSED = "missed"
+    KNOWN = "known deviation"  # missed, and accepted for a reason
     OPEN = "open"  # tried, and not decided
     UNTESTED = "untested"
     NOT_OBSERVABLE = "not observable"
@@ -44,8 +45,18 @@ class Row:
         return f"{self.requirement.id}: {self.standing}" + (f" ({self.why})" if self.why else "")
 
 
-def matrix(catalogue: Catalogue, results: Iterable[tuple[Sequence[str], str, Verdict]]) -> list[Row]:
-    """A row for each requirement of `catalogue`, from triples of requirement ids, test id and verdict."""
+_NOTHING: Mapping[str, str] = {}
+
+
+def matrix(
+    catalogue: Catalogue,
+    results: Iterable[tuple[Sequence[str], str, Verdict]],
+    accepted: Mapping[str, str] = _NOTHING,
+) -> list[Row]:
+    """A row for each requirement of `catalogue`, from triples of requirement ids, test id and verdict.
+
+    `accepted` has the tests whose miss is a known deviation, with the reason.
+    """
     tests: dict[str, list[tuple[str, Verdict]]] = {requirement.id: [] for requirement in catalogue}
     missed: dict[str, list[str]] = {requirement.id: [] for requirement in catalogue}
     for names, test, verdict in results:
@@ -53,21 +64,31 @@ def matrix(catalogue: Catalogue, results: Iterable[tuple[Sequence[str], str, Ver
             tests[catalogue[name].id].append((test, verdict))
         if names and verdict in (Verdict.DEVIATION, Verdict.FAIL):
             missed[names[0]].append(test)
-    return [_row(requirement, tests[requirement.id], missed[requirement.id]) for requirement in catalogue]
+    return [_row(requirement, tests[requirement.id], missed[requirement.id], accepted) for requirement in catalogue]
 
 
-def _row(requirement: Requirement, tests: Sequence[tuple[str, Verdict]], missed: Sequence[str]) -> Row:
-    standing, why = _standing(requirement, tests, missed)
+def _row(
+    requirement: Requirement,
+    tests: Sequence[tuple[str, Verdict]],
+    missed: Sequence[str],
+    accepted: Mapping[str, str],
+) -> Row:
+    standing, why = _standing(requirement, tests, missed, accepted)
     return Row(requirement, standing, why, tuple(tests))
 
 
 def _standing(
-    requirement: Requirement, tests: Sequence[tuple[str, Verdict]], missed: Sequence[str]
+    requirement: Requirement,
+    tests: Sequence[tuple[str, Verdict]],
+    missed: Sequence[str],
+    accepted: Mapping[str, str],
 ) -> tuple[Standing, str]:
     tried = [(test, verdict) for test, verdict in tests if verdict is not Verdict.NOT_APPLICABLE]
     undecided = [test for test, verdict in tried if verdict is not Verdict.PASS]
+    if new := [test for test in missed if test not in accepted]:
+        return Standing.MISSED, _named(new)
     if missed:
-        return Standing.MISSED, _named(missed)
+        return Standing.KNOWN, accepted[missed[0]]
     if not requirement.is_observable:
         return Standing.NOT_OBSERVABLE, requirement.reason
     if undecided:

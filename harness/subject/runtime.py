@@ -294,6 +294,10 @@ class Runtime:
         made.listen(backlog)
         return made
 
+    def sysctl(self, name: str, value: str) -> None:
+        """Set a network setting of its namespace, such as net/ipv4/tcp_mtu_probing."""
+        self.process.sysctl(name, value)
+
     def at(self, bound: Any) -> At:
         """Where a probe reaches a socket of ours."""
         host, port = bound.getsockname()[:2]

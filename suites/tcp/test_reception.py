@@ -362,6 +362,16 @@ def test_missing_timestamps_abort_nothing(serve: Serve, raw: Raw) -> None:
     assert read(subject, 4) == b"bare"
 
 
+@covers("rfc7323:3.2/missing-timestamp-segment-dropped")
+def test_segment_without_timestamps_is_dropped_where_they_were_agreed(serve: Serve, raw: Raw) -> None:
+    """Who has agreed to timestamps puts them on every segment: one without is not acknowledged."""
+    _, peer = established(serve, raw, timestamps=True)
+
+    peer.send("PSH ACK", b"bare", options=b"")
+
+    peer.flow().expect_no(got.acked(4))
+
+
 @covers("rfc7323:5.3/paws-rejects-old-timestamps")
 def test_older_timestamp_is_rejected(serve: Serve, raw: Raw) -> None:
     """A segment whose timestamp is older than the last one is a stray from before: an ACK answers, nothing is read."""

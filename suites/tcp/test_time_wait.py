@@ -15,6 +15,8 @@ from harness.suite import Ending, State, covers, got, option, sent
 if TYPE_CHECKING:
     from harness.suite import Client, Link, Probe, Raw, RawPeer, Serve, Subject, Wire
 
+MSL = 120  # seconds (RFC 9293 3.4.2)
+
 
 def states(subject: Subject, side: str = "far") -> list[State]:
     """In which states the connections of one end are: "far" is the subject's, "near" ours."""
@@ -53,6 +55,17 @@ def test_who_closes_first_holds_time_wait(serve: Serve, probe: Probe, wire: Wire
     wire.wait_for(client, got.segment(ack=2))
     assert states(subject) == [State.TIME_WAIT], "the subject, which closed first, remembers"
     assert states(subject, "near") == [], "and the client does not"
+
+
+@covers("rfc9293:3.4.2/msl-is-two-minutes")
+def test_time_wait_lasts_four_minutes(serve: Serve, raw: Raw) -> None:
+    """What remembers a connection does so for two maximum segment lifetimes of two minutes, as its timer tells."""
+    subject = serve()
+
+    in_time_wait(subject, raw)
+
+    left = subject.sockets(State.TIME_WAIT)[0]["timer_ms"] / 1000
+    assert left > 2 * MSL - 10, f"TIME-WAIT lasts {2 * MSL} s, not {left:.0f} s"
 
 
 @covers("rfc9293:3.10.7.4/last-ack-deletes-connection")
