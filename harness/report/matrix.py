@@ -74,7 +74,7 @@ def _standings_of(document: Document, rows: Sequence[Row]) -> Iterator[str]:
 
 def _requirement(row: Row, width: int, proved: Sequence[str]) -> Iterator[str]:
     strength = row.requirement.strength
-    yield f"  {row.requirement.id:{width}}  {strength:10}  {row.standing!s:14}  {row.why}".rstrip()
+    yield f"  {row.requirement.id:{width}}  {strength:10}  {row.standing!s:15}  {row.why}".rstrip()
     tests: dict[str, list[Verdict]] = {}
     for test, verdict in row.tests:
         tests.setdefault(test.partition("[")[0], []).append(verdict)

@@ -177,3 +177,34 @@ def test_tests_outside_of_suites_are_not_judged(sandbox: Sandbox, tmp_path: Path
     ran = sandbox.pytest("test_elsewhere.py", "-k", "fails")
     assert ran.code == 1
     assert not ran.folder.exists()
+
+
+def test_what_the_kernel_is_known_to_miss_fails_nothing(sandbox: Sandbox) -> None:
+    """It is told with its verdict and its reason, and a test that misses no more fails the run."""
+    (sandbox.root / "suites" / "tcp").mkdir()
+    name = "attempt_goes_on_for_three_minutes"
+    suite = f"""
+        @covers("rfc9293:MUST-23")
+        def test_{name}():
+            raise Mismatch("the attempt lasts 180 s", "127 s")
+    """
+    sandbox.suite(suite, "retransmission")
+    place = sandbox.root / "suites"
+    (place / "test_retransmission.py").rename(place / "tcp" / "test_retransmission.py")
+
+    missed = sandbox.pytest("-n", "0")
+
+    assert missed.code == 0, missed.out
+    assert missed.verdicts == {name: "fail"}
+    assert "1 known deviation" in missed.out
+    assert missed.counts["failures"] == 0
+    assert missed.record.results[0].known.startswith("Linux gives up")
+
+    (place / "tcp" / "test_retransmission.py").write_text(
+        f'from harness.suite import *\n@covers("rfc9293:MUST-23")\ndef test_{name}():\n    pass\n'
+    )
+    sandbox.report = sandbox.root / "again"
+    kept = sandbox.pytest("-n", "0")
+
+    assert (kept.code, kept.verdicts) == (1, {name: "fail"})
+    assert "it is none any more: delete lines" in kept.out

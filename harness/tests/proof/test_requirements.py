@@ -9,23 +9,25 @@ from harness.tests.spec.tables import files, table
 
 MATRIX = """\
 3 requirements
-                        MUST  documented      SHOULD         MAY
-  passed                   2           0           0           0
-  missed                   0           0           0           0
-  open                     0           0           0           0
-  untested                 0           0           0           0
-  not observable           1           0           0           0
+                         MUST  documented      SHOULD         MAY
+  passed                    2           0           0           0
+  missed                    0           0           0           0
+  known deviation           0           0           0           0
+  open                      0           0           0           0
+  untested                  0           0           0           0
+  not observable            1           0           0           0
 
 cited, but not in the catalogue:
   rfc9293:SHLD-3
 
 RFC 862, Echo Protocol (May 1983)
+rfc862: 3 MUST: 2 passed, 0 missed, 1 not observable
   rfc862:tcp/octets-unchanged  MUST        passed
       pass            echo::comes_back
       proved by       echo_upper
   rfc862:tcp/closes            MUST        passed
       pass            echo::closes
-  rfc862:tcp/inside            MUST        not observable  it is inside
+  rfc862:tcp/inside            MUST        not observable   it is inside
 """
 
 

@@ -77,6 +77,17 @@ def test_a_miss_is_never_hidden(order: tuple[Verdict, ...]) -> None:
     assert standings(*results)[0] == (Standing.MISSED, "echo::FAIL")
 
 
+def test_a_known_deviation_is_told_with_its_reason() -> None:
+    """And hides no other miss."""
+    results = [([A], "echo::one", Verdict.FAIL), ([A], "echo::two", Verdict.FAIL)]
+    both = {"echo::one": "it is old", "echo::two": "it is old"}
+
+    rows = matrix(catalogue(), results, both)
+    assert (rows[0].standing, rows[0].why) == (Standing.KNOWN, "it is old")
+    rows = matrix(catalogue(), results, {"echo::one": "it is old"})
+    assert (rows[0].standing, rows[0].why) == (Standing.MISSED, "echo::two")
+
+
 def test_not_applicable_is_untested() -> None:
     """And says in which tests."""
     results = [([A], f"echo::{name}", Verdict.NOT_APPLICABLE) for name in ("one", "two", "three")]
