@@ -75,7 +75,7 @@ def contract(profile: str) -> Contract:
         profile,
         protocol.transport,
         words,
-        accepts="house:protocol/answers",
+        accepts="house:protocol/answers" if protocol.transport == "tcp" else SURVIVES,
         lossy=not protocol.server_closes,
         closing="close" if protocol.server_closes else "half_close",
         greets=protocol.greeting is not None,

@@ -19,7 +19,7 @@ from harness.explore.contracts import contract as contract_of
 from harness.explore.plans import ended, in_order, possible, renumbered
 from harness.explore.player import Missed, Player
 from harness.explore.script import blind, listed, script
-from harness.explore.shorter import fewest
+from harness.explore.shorter import fewest_kinds
 from harness.subject.patience import IDLE
 from harness.verdict import Inconclusive, Mismatch
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from harness.explore.contracts import Contract
 
 FAMILIAR = 0.5  # seconds of idleness that will do while a failure is made shorter, and that is looked at again
-_SHORTEN = 60.0  # seconds at most for that
+_SHORTEN = 60.0  # seconds at most for that, and no longer than the search may take
 _SCRIPT = 60.0  # seconds at most for the script
 _EVERY = 1.0  # seconds between two words on how far it is
 
@@ -88,7 +88,7 @@ class Exploration:
     def _recorded(self, missed: Missed, contract: Contract, *, link: bool) -> Missed | None:
         """Play it once more and record it, for the evidence."""
         bench = self.keep.enter_context(self.maker.bench(link=link, recorded=True))
-        return Player(bench, contract).play(missed.played, stay=True)
+        return Player(bench, contract, careful=True).play(missed.played, stay=True)
 
 
 def _seen_once(missed: Missed, seed: int) -> Inconclusive:
@@ -130,6 +130,7 @@ class _Search:
         self._prefix: tuple[Action, ...] = ()  # what of it a failure needs
         self._tried: dict[tuple[Action, ...], bool] = {}
         self._deadline = Deadline(exploration.seconds)  # of the search; later, of what comes behind it
+        self._behind = min(_SHORTEN, exploration.seconds)  # seconds for what comes behind the search
         self._shared = contextlib.ExitStack()
         self._player: Player | None = None
         self._spent, self._told = Stopwatch(), Stopwatch()
@@ -175,12 +176,13 @@ class _Search:
             return False
         history, self._history, self._player = self._history, [], None
         self._shared.close()
-        search, self._deadline = self._deadline, Deadline(_SHORTEN)
+        search, self._deadline = self._deadline, Deadline(self._behind)
         confirmed = self._confirmed(plan, history)
         if confirmed is None:
             self.once, self._deadline = self.once or missed, search
             return False
         self.failure = self._best = confirmed
+        self._deadline = Deadline(self._behind / 2)  # hypothesis gets one half, `shortest` the other
         self._prefix = self._needed(plan)
         self._tried[self._with_prefix(plan)] = True
         return True
@@ -214,7 +216,7 @@ class _Search:
             self._prefix = part
             return self._same(self._afresh(self._with_prefix(plan), FAMILIAR), requirement)
 
-        return fewest(self._prefix, fails) if self._prefix else ()
+        return fewest_kinds(self._prefix, fails) if self._prefix else ()
 
     def _still_shows(self, plan: tuple[Action, ...]) -> bool:
         """Whether a fresh subject fails a plan of those that hypothesis tries on the way to the shortest."""
@@ -231,6 +233,7 @@ class _Search:
         assert self._best is not None
         assert self.failure is not None
         requirement = self.failure.amiss.requirement
+        self._deadline = Deadline(self._behind / 2)
 
         def fails(part: tuple[Action, ...]) -> bool:
             actions = possible(part, self._contract, link=self.link)
@@ -240,7 +243,7 @@ class _Search:
                 self._tried[actions] = self._same(self._afresh(actions, FAMILIAR), requirement)
             return self._tried[actions]
 
-        fewest(self._best.played, fails)
+        fewest_kinds(self._best.played, fails)
         for missed in (self._best, self.failure):
             again = self._afresh(in_order(missed.played), IDLE)
             if again is not None and again.amiss.requirement == requirement:
@@ -257,7 +260,7 @@ class _Search:
 
     def _afresh(self, actions: tuple[Action, ...], idle: float) -> Missed | None:
         with self._maker.bench(link=self.link, idle=idle) as bench:
-            return Player(bench, self._contract).play(actions)
+            return Player(bench, self._contract, careful=True).play(actions)
 
     def _with_prefix(self, plan: tuple[Action, ...]) -> tuple[Action, ...]:
         return _joined([self._prefix, ended(plan, self._contract)])

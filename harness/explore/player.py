@@ -63,8 +63,10 @@ class _Place:
 class Player:
     """One life of a subject, and what was played to it so far."""
 
-    def __init__(self, bench: Bench, contract: Contract) -> None:
+    def __init__(self, bench: Bench, contract: Contract, *, careful: bool = False) -> None:
+        """Play to the subject on `bench`; `careful` gives it time to do what it must not, wherever nothing is owed."""
         self._bench = bench
+        self._careful = careful
         self._contract = contract
         self._places: dict[int, _Place] = {}  # who is there, in the order in which they came
         self._faults = contextlib.ExitStack()
@@ -157,6 +159,8 @@ class Player:
     def _read(self, client: int, size: int) -> Missed | None:
         place = self._places[client]
         self._tell(client, turn=self._turn(client), wanted=place.heard.wanted + size, usual=self._usual)
+        if self._careful and self._waits_for_nothing(place):
+            self._bench.probe.let_settle(self._bench.subject)
         if isinstance(place.talker, DatagramClient):
             return self._receive(client, place.talker)
         why = ""
@@ -172,6 +176,12 @@ class Player:
             return self._accepted(client)
         return None
 
+    def _waits_for_nothing(self, place: _Place) -> bool:
+        """Whether a read would not wait, so that what comes a moment later would be missed."""
+        if isinstance(place.talker, DatagramClient):
+            return not self._contract.due_datagrams(place.heard).left(place.heard.datagrams)[0]
+        return self._contract.due(place.heard).satisfied(place.heard.came, place.ended)
+
     def _note(self, place: _Place) -> None:
         """Take note of what holds for those who come later."""
         self._served = self._served or bool(place.heard.came) or place.ended is Ending.EOF
@@ -180,7 +190,7 @@ class Player:
 
     def _accepted(self, client: int) -> Missed | None:
         """Claim, where nothing else is known of a service, that the client was taken from the listener's queue."""
-        if self._contract.profile != "tcp":
+        if self._contract.profile != "tcp" or len(self._places) > 1:  # the others may wait there for their turn
             return None
         subject = self._bench.subject
 

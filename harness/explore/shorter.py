@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 
+def fewest_kinds(items: tuple[Item, ...], fails: Callable[[tuple[Item, ...]], bool]) -> tuple[Item, ...]:
+    """As `fewest`, but first all items of a type are left out at once: a history may need all who came, and no more."""
+    for kind in dict.fromkeys(type(item) for item in items):
+        rest = tuple(item for item in items if type(item) is not kind)
+        if len(rest) < len(items) and fails(rest):
+            items = rest
+    return fewest(items, fails)
+
+
 def fewest(items: tuple[Item, ...], fails: Callable[[tuple[Item, ...]], bool]) -> tuple[Item, ...]:
     """A part of the items, in their order, that fails as they do, and of which none can be left out."""
     size = len(items)
