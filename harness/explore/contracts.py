@@ -276,6 +276,7 @@ _CONTRACTS = {
             "chargen",
             words=SHORT,
             accepts="rfc864:tcp/tcp-chargen-streams-on-connect",
+            lossy=False,  # so many segments as a stream without end has, no link of ours counts in time
             endless=True,
             closing="close",
         ),

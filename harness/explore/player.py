@@ -64,7 +64,7 @@ class Player:
     """One life of a subject, and what was played to it so far."""
 
     def __init__(self, bench: Bench, contract: Contract, *, careful: bool = False) -> None:
-        """Play to the subject on `bench`; `careful` gives it time to do what it must not, wherever nothing is owed."""
+        """Play to the subject on `bench`; `careful` gives it time to do more than it owes, when it has done that."""
         self._bench = bench
         self._careful = careful
         self._contract = contract
@@ -72,6 +72,7 @@ class Player:
         self._faults = contextlib.ExitStack()
         self._fault: Fault | None = None
         self._usual: bytes | None = None
+        self._latest = 0  # who came last
         self._served = False  # whether anybody got what he was owed
         self._reset = False  # whether anybody reset
 
@@ -132,7 +133,7 @@ class Player:
         if self._contract.transport == "udp":
             self._places[client] = _Place(probe.datagrams(subject))
             return None
-        turn = not self._places
+        turn, self._latest = not self._places, client
         connected = probe.try_connect(subject)
         if isinstance(connected, Client):
             self._places[client] = _Place(connected)
@@ -159,8 +160,6 @@ class Player:
     def _read(self, client: int, size: int) -> Missed | None:
         place = self._places[client]
         self._tell(client, turn=self._turn(client), wanted=place.heard.wanted + size, usual=self._usual)
-        if self._careful and self._waits_for_nothing(place):
-            self._bench.probe.let_settle(self._bench.subject)
         if isinstance(place.talker, DatagramClient):
             return self._receive(client, place.talker)
         why = ""
@@ -171,16 +170,14 @@ class Player:
             if due.satisfied(place.heard.came, place.ended):
                 break
             why = place.talker.wait_for_more()
+        if self._careful and place.ended is None:
+            self._bench.probe.let_settle(self._bench.subject)
+            if (missed := self._look(client, place.talker.take_in())) is not None:
+                return missed
         if place.heard.turn:
             self._note(place)
             return self._accepted(client)
         return None
-
-    def _waits_for_nothing(self, place: _Place) -> bool:
-        """Whether a read would not wait, so that what comes a moment later would be missed."""
-        if isinstance(place.talker, DatagramClient):
-            return not self._contract.due_datagrams(place.heard).left(place.heard.datagrams)[0]
-        return self._contract.due(place.heard).satisfied(place.heard.came, place.ended)
 
     def _note(self, place: _Place) -> None:
         """Take note of what holds for those who come later."""
@@ -190,7 +187,8 @@ class Player:
 
     def _accepted(self, client: int) -> Missed | None:
         """Claim, where nothing else is known of a service, that the client was taken from the listener's queue."""
-        if self._contract.profile != "tcp" or len(self._places) > 1:  # the others may wait there for their turn
+        # Others may wait there for their turn, be it that they have gone meanwhile.
+        if self._contract.profile != "tcp" or len(self._places) > 1 or client != self._latest:
             return None
         subject = self._bench.subject
 
@@ -209,6 +207,7 @@ class Player:
     def _receive(self, client: int, talker: DatagramClient) -> Missed | None:
         place = self._places[client]
         waiting = talker.waiting()
+        settled = not self._careful
         while True:
             for datagram in waiting:
                 due = self._contract.due_datagrams(place.heard)
@@ -221,6 +220,10 @@ class Player:
             if wrong_one is not None:
                 return Missed((), client, wrong_one, due, place.heard.said)
             if not due.left(place.heard.datagrams)[0]:
+                if not settled:
+                    self._bench.probe.let_settle(self._bench.subject)
+                    settled, waiting = True, talker.waiting()
+                    continue
                 self._served = self._served or bool(place.heard.datagrams)
                 return None
             came = talker.receive()

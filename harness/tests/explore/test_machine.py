@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.explore.actions import Action
 
 
-def drawn(seed: int, number: int = 60) -> list[tuple[Action, ...]]:
+def drawn(seed: int, number: int = 30) -> list[tuple[Action, ...]]:
     plans: list[tuple[Action, ...]] = []
 
     def fails(plan: tuple[Action, ...]) -> bool:
@@ -60,7 +60,7 @@ def test_nothing_is_written(tmp_path: Path) -> None:
     program = (
         "from harness.tests.explore.test_machine import drawn\n"
         "import harness.plugin.options\n"
-        "assert len(drawn(7, 300)) == 300"
+        "assert len(drawn(7, 100)) == 100"
     )
 
     ran = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
