@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from harness.explore.contracts import Contract
 
 FAMILIAR = 0.5  # seconds of idleness that will do while a failure is made shorter, and that is looked at again
-_SHORTEN = 60.0  # seconds at most for that, and no longer than the search may take
 _SCRIPT = 60.0  # seconds at most for the script
 _EVERY = 1.0  # seconds between two words on how far it is
 
@@ -45,6 +44,7 @@ class Exploration:
     maker: Maker
     tell: Callable[[str], None]  # how far it is
     keep: contextlib.ExitStack  # what is entered there stays until the evidence is written
+    shorten: float = 60.0  # seconds at most to confirm and shorten a failure; nor more than the search may take
     repro: str = ""  # the script that shows the failure again
     plans: int = field(default=0, init=False)  # played so far
 
@@ -130,7 +130,7 @@ class _Search:
         self._prefix: tuple[Action, ...] = ()  # what of it a failure needs
         self._tried: dict[tuple[Action, ...], bool] = {}
         self._deadline = Deadline(exploration.seconds)  # of the search; later, of what comes behind it
-        self._behind = min(_SHORTEN, exploration.seconds)  # seconds for what comes behind the search
+        self._behind = min(exploration.shorten, exploration.seconds)  # seconds for what comes behind the search
         self._shared = contextlib.ExitStack()
         self._player: Player | None = None
         self._spent, self._told = Stopwatch(), Stopwatch()

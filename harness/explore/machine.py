@@ -65,7 +65,7 @@ def chosen(options: Sequence[Option]) -> SearchStrategy[Option]:
 
 def plans(contract: Contract, *, link: bool) -> SearchStrategy[tuple[Action, ...]]:
     """Plans for a contract."""
-    draft = st.builds(Draft, chosen(KINDS), chosen(range(4)), chosen(range(16)))
+    draft = st.builds(Draft, chosen(KINDS), chosen(range(2)), chosen(range(16)))
     half = st.lists(draft, max_size=_LONGEST)  # two of them, because what is drawn is mostly short
     return st.tuples(half, half).map(lambda halves: planned(halves[0] + halves[1], contract, link=link))
 

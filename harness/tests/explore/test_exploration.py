@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 SECONDS = 30.0  # for the search; a mutant is found long before
 FOUND = {
-    "echo_dies_of_reset": ("rfc862:tcp/lasts-until-client-closes", "reset("),
+    "qotd_dies_when_client_gone": ("house:any/survives rfc865:tcp/tcp-quote-then-close", "reset("),
     "echo_upper_cases": ("rfc862:tcp/octets-unchanged", "read("),
     "greeting_never_closes": ("house:greeting/closes-after", "read("),
     "request_reply_too_early": ("house:request-reply/silent-before-request", "read("),
@@ -33,10 +33,10 @@ FOUND = {
 
 @contextlib.contextmanager
 def exploration(lab: Lab, program: Program, seconds: float) -> Iterator[Exploration]:
-    """With a seed of its own for nobody: the one that everybody has."""
+    """With the seed that everybody has, and little time to make a failure shorter."""
     with contextlib.ExitStack() as keep:
         maker = Maker(lab, program, "v4", dict(os.environ), lambda *_: None, lambda _: None)
-        yield Exploration(seconds, 7, maker, lambda _: None, keep)
+        yield Exploration(seconds, 7, maker, lambda _: None, keep, shorten=8.0)
 
 
 @pytest.mark.parametrize("name", FOUND)
@@ -46,7 +46,7 @@ def test_a_mutant_is_found_without_being_told(lab: Lab, name: str) -> None:
         explored.run()
 
     told = str(raised.value)
-    assert raised.value.__dict__["requirement"] == requirement
+    assert raised.value.__dict__["requirement"] in requirement.split()
     assert action in told
     assert "\nreproduced by repro.py: " in told
     assert len([line for line in told.splitlines() if line.startswith("    ")]) <= 8
@@ -58,7 +58,7 @@ def test_nothing_is_found_where_nothing_is(lab: Lab, name: str) -> None:
     with exploration(lab, reference_servers()[name], 2.0) as explored:
         explored.run()
 
-    assert explored.plans > 1
+    assert explored.plans
     assert not explored.repro
 
 

@@ -50,7 +50,7 @@ def test_what_is_left_out_leaves_a_plan(drafts: list[Draft], place: int) -> None
 
 
 def test_segments_are_lost_only_on_a_link_and_where_it_changes_nothing() -> None:
-    drafts = [Draft("connect", 0, 0), Draft("drop", 0, 0), Draft("drop", 0, 1)]
+    drafts = [Draft("connect", 0, 0), Draft("other", 0, 0), Draft("other", 0, 1)]
 
     assert planned(drafts, contract("echo"), link=True) == (Connect(1), DropNext(sent=True), DropNext(sent=False))
     assert planned(drafts, contract("echo"), link=False) == (Connect(1),)
