@@ -151,9 +151,12 @@ class Player:
             return None
         try:
             taken = place.talker.send_some(octets)
-        except Mismatch:  # it was reset: what lies there unread is read still
-            place.ended = Ending.RESET
-            return self._look(client, b"")
+        except Mismatch:  # it was reset, and what had come before lies there still
+            came = b""
+            while octets := place.talker.take_in():
+                came += octets
+            place.talker.ended = Ending.RESET  # which recv() tells no more when send() has told it
+            return self._look(client, came)
         self._tell(client, said=(*place.heard.said, octets[:taken]))
         return None
 
