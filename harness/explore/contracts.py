@@ -201,6 +201,9 @@ def _conversation(protocol: Protocol, heard: Heard) -> Due:
     name = name if whole else "speaks-first" if protocol.greeting is not None else "silent-before-request"
     more = "answers" if whole else "silent-before-request"
     ids = Ids(*(f"house:protocol/{one}" for one in (name, more, "closes", "stays-open")))
+    said = sum(len(exchanges[number % len(exchanges)].send) for number in range(whole))
+    if heard.half_closed and len(heard.stream) > said:  # what a request means that breaks off is not said
+        return Due(ids, octets=None, end=End.MAY, reset=True)
     over = protocol.server_closes and whole == len(exchanges)
     end = End.MUST if over else End.MAY if protocol.server_closes or heard.half_closed else End.NOT
     exactly = [answer.octets for answer in answers if isinstance(answer, Exactly)]

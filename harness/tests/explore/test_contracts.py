@@ -98,6 +98,7 @@ def test_nothing_is_owed_out_of_turn(profile: str) -> None:
         ("smtp", Heard((b"NOOP\r\nQUIT\r\n",), b"220 here\r\n250 OK\r\n221 bye\r\n"), None, "house:protocol/closes"),
         ("smtp", Heard((b"NOOP\r\nQUIT\r\n",), b"220 here\r\n250 OK\r\n221 bye\r\n"), Ending.EOF, ""),
         ("http", Heard((b"GET /",)), Ending.RESET, ""),
+        ("http", Heard((b"GET /",), b"HTTP/1.0 200 OK\r\n", half_closed=True), Ending.EOF, ""),
     ],
 )  # fmt: skip
 def test_what_is_owed(profile: str, heard: Heard, ended: Ending | None, broken: str) -> None:
