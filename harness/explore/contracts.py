@@ -8,6 +8,7 @@ the client whose turn it is, when everyone before it has gone; what must not com
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -226,7 +227,8 @@ def _scoped(answer: Answer) -> bytes:
 
 
 def _udp_echo(heard: Heard) -> DueDatagrams:
-    missing = "rfc862:udp/empty" if heard.said and not heard.said[-1] else "rfc862:udp/one-in-one-out"
+    unanswered = Counter(heard.said) - Counter(heard.datagrams)
+    missing = "rfc862:udp/empty" if b"" in unanswered else "rfc862:udp/one-in-one-out"
     ids = DatagramIds("rfc862:udp/same-data", missing, "rfc862:udp/one-in-one-out", "rfc862:udp/reply-address")
     return DueDatagrams(ids, tuple(Exactly(octets) for octets in heard.said))
 

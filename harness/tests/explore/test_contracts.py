@@ -180,3 +180,11 @@ def _explorations() -> list[dict[str, tuple[str, ...]]]:
 def test_the_end_of_a_stream_is_owed_to_who_closed() -> None:
     assert contract("echo").due(Heard()).end is End.NOT
     assert contract("echo").due(Heard(half_closed=True)).end is End.MUST
+
+
+def test_an_empty_datagram_that_stays_unanswered_is_told_as_such() -> None:
+    for said, came, missing in (
+        ((b"", b"a"), (b"a",), "rfc862:udp/empty"),
+        ((b"", b"a"), (b"",), "rfc862:udp/one-in-one-out"),
+    ):
+        assert contract("udp-echo").due_datagrams(Heard(said, datagrams=came)).ids.missing == missing
