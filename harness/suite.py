@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from harness.analysis.time_protocol import ahead
 from harness.budget import wall_clock
 from harness.capture.recording import FourTuple, Wire
+from harness.explore.exploration import Exploration
 from harness.lab.relay import Relay as Link
 from harness.payload import KiB, MiB, octets, quote
 from harness.probe import option
@@ -55,6 +56,7 @@ __all__ = [
     "Endpoint",
     "Exactly",
     "Exchange",
+    "Exploration",
     "External",
     "FourTuple",
     "Inconclusive",

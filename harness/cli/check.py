@@ -12,7 +12,18 @@ import pytest
 from harness import bundle
 from harness.cli import outputs
 from harness.plugin.ledger import ledger_key
-from harness.plugin.options import PCAP, REPEAT_HELP, SOAK_HELP, profile_words, seconds, times
+from harness.plugin.options import (
+    EXPLORE_HELP,
+    EXPLORE_SEED,
+    EXPLORE_SEED_HELP,
+    PCAP,
+    REPEAT_HELP,
+    SOAK_HELP,
+    number,
+    profile_words,
+    seconds,
+    times,
+)
 from harness.record.disk import RecordError
 from harness.report.model import Exit
 
@@ -59,6 +70,8 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     parser.add_argument("--repeat", metavar="N", type=times, default=1, help=REPEAT_HELP)
     parser.add_argument("--soak", metavar="SECONDS", type=seconds, default=0.0, help=SOAK_HELP)
+    parser.add_argument("--explore", metavar="SECONDS", type=seconds, default=0.0, help=EXPLORE_HELP)
+    parser.add_argument("--explore-seed", metavar="N", type=number, default=EXPLORE_SEED, help=EXPLORE_SEED_HELP)
     parser.add_argument("--strict", action="store_true", help="a missed SHOULD fails the run")
     outputs.offer(parser)
     parser.add_argument("--report", metavar="DIR", help="where the report goes (default: a new folder in reports/runs)")
@@ -115,6 +128,8 @@ def pytest_arguments(chosen: argparse.Namespace) -> list[str]:
         words.append(f"--version-command={chosen.version_command}")
     if chosen.soak:
         words.append(f"--soak={chosen.soak:.0f}")
+    if chosen.explore:
+        words += [f"--explore={chosen.explore:.0f}", f"--explore-seed={chosen.explore_seed}"]
     if chosen.shard is not None:
         words.append(f"--shard={chosen.shard}")
     if chosen.expression is not None:

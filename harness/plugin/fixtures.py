@@ -215,7 +215,7 @@ def subject(
             raise NotApplicable(f"{host} has no address of IP{family}")
         judged = External(_settings.address, _settings.profile, transport, family, place)
     else:
-        judged = start(request.getfixturevalue("lab"), program, family, _environment())
+        judged = start(request.getfixturevalue("lab"), program, family, environment())
     request.node.stash[subject_key] = judged
     yield judged
     judged.close()
@@ -233,7 +233,7 @@ def runtime(
     lab: Lab, family: str, wrong_runtime: Program | None, _recorded: Wire | None, request: pytest.FixtureRequest
 ) -> Iterator[Runtime]:
     """A Python process at the far end, whose socket calls the test makes."""
-    process = RuntimeProcess(lab, runtime_program(wrong_runtime), family, _environment())
+    process = RuntimeProcess(lab, runtime_program(wrong_runtime), family, environment())
     request.node.stash[subject_key] = process
     yield Runtime(process)
     process.close()
@@ -252,7 +252,7 @@ def serve(
         if slow_timers:
             with contextlib.suppress(FileNotFoundError):  # since Linux 6.11
                 lab.ask("sysctl", side="far", name="net/ipv4/tcp_rto_min_us", value=str(_SLOW_TIMER))
-        told = start(lab, told_server(wrong_runtime), family, _environment(), arguments=(str(backlog),))
+        told = start(lab, told_server(wrong_runtime), family, environment(), arguments=(str(backlog),))
         started.append(told)
         request.node.stash[subject_key] = told
         return told
@@ -297,7 +297,7 @@ def session(subject: Judged, probe: Probe) -> Session:
     return Session(subject, probe, ordinary(subject.profile))
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """What a subject finds in its environment: what ours has, but for what pytest has put there."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
 

@@ -299,6 +299,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
     """Our words for our verdicts; nothing at all while `sockspec check` shows its own progress."""
     row = getattr(report, "sockspec", None)
+    if hasattr(report, "sockspec_soak"):
+        return "", "", ""  # a word in between, and no answer
     if config.option.sockspec_quiet and is_judged(report.nodeid):
         return "", "", ""
     if row is None:

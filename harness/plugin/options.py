@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from harness.subject.inventory import Program
 
 PCAP = ("never", "failed", "all")
+EXPLORE_SEED = 7  # as good as any other
 FAMILIES = ("v4", "v6")
 SOAK_HELP = "also serve clients of every kind for so long, on each family; what is held must level off"
 WIDE_HELP = "put each mutant to all tests of its profile, not only to those that cover what it breaks"
+EXPLORE_HELP = "also look for so long, on each family, for a sequence of client actions that breaks a promise"
+EXPLORE_SEED_HELP = "what is drawn then: the same seed draws the same sequences (default: %(default)s)"
 REPEAT_HELP = "every test N times, against a fresh subject each; a verdict that differs is told (exit code 6)"
 
 
@@ -43,6 +46,8 @@ class Settings:
     shard: Shard | None = None  # the part of the tests that this run judges; None for all
     families: tuple[str, ...] = FAMILIES  # on which every test is run
     soak: float = 0.0  # seconds that the soak test goes on; 0 leaves it out
+    explore: float = 0.0  # seconds that an exploration goes on; 0 leaves it out
+    explore_seed: int = EXPLORE_SEED  # what it draws
     repeat: int = 1  # times that every test is run
     wrong_runtimes: tuple[Program, ...] = ()  # and stacks, that tests of the kernel meet beside the right one
 
@@ -85,6 +90,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--repeat", metavar="N", type=times, default=1, help=REPEAT_HELP)
     group.addoption("--soak", metavar="SECONDS", type=seconds, default=0.0, help=SOAK_HELP)
+    group.addoption("--explore", metavar="SECONDS", type=seconds, default=0.0, help=EXPLORE_HELP)
+    group.addoption("--explore-seed", metavar="N", type=number, default=EXPLORE_SEED, help=EXPLORE_SEED_HELP)
     group.addoption("--strict-should", action="store_true", help="a missed SHOULD fails the run")
     group.addoption("--shard", metavar="K/N", help="only the tests of this shard: 2/5 is the second of five parts")
     group.addoption("--report", metavar="DIR", help="where the record goes (default: a new folder in reports/runs)")
@@ -99,6 +106,13 @@ def seconds(text: str) -> float:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds; give 1 or more")
     return float(text)
+
+
+def number(text: str) -> int:
+    """A number, 0 or more; what else is said is a usage error."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number; give 0 or more")
+    return int(text)
 
 
 def times(text: str) -> int:
@@ -129,6 +143,8 @@ def read(config: pytest.Config) -> Settings:
         "shard": _shard(option.shard),
         "repeat": option.repeat,
         "soak": option.soak,
+        "explore": option.explore,
+        "explore_seed": option.explore_seed,
         "version_command": option.version_command or "",
         "families": (option.family,) if option.family else FAMILIES,
         "absent": config.stash.get(absent_key, {}) or getattr(config, "workerinput", {}).get("sockspec_absent", {}),

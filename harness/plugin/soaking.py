@@ -5,10 +5,15 @@ How far it is, the test tells the controller as it tells what it came to: by a r
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from harness.plugin.options import settings_of
 from harness.probe.soak import Soak
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _MORE = 120  # seconds for what comes before and behind the soak, until the net below all budgets catches the test
 WHEN = "soak"
@@ -17,16 +22,21 @@ WHEN = "soak"
 @pytest.fixture
 def soak(request: pytest.FixtureRequest) -> Soak:
     """The time of the soak."""
-    item = request.node
     seconds = settings_of(request.config).soak
+    tell = telling(request.node)
+    return Soak(seconds, lambda over: tell(f"soak {over:.0f} of {seconds:g} s"))
 
-    def tell(over: float) -> None:
+
+def telling(item: pytest.Item) -> Callable[[str], None]:
+    """How a test that takes long says in words how far it is."""
+
+    def tell(words: str) -> None:
         # A phase of our own, which nobody counts but the ledger.
         report = pytest.TestReport(item.nodeid, item.location, {}, "passed", None, WHEN)  # type: ignore[arg-type]
-        report.__dict__["sockspec_soak"] = f"soak {over:.0f} of {seconds:g} s"
+        report.__dict__["sockspec_soak"] = words
         item.ihook.pytest_runtest_logreport(report=report)
 
-    return Soak(seconds, tell)
+    return tell
 
 
 def is_soak(item: pytest.Item) -> bool:

@@ -15,6 +15,7 @@ import pytest
 
 from harness.plugin import deviations, naming
 from harness.plugin.asking import is_foreign, is_mutant
+from harness.plugin.exploring import exploration_key, is_exploration
 from harness.plugin.fixtures import TALKS, subject_key, talkers_key, wire_key
 from harness.plugin.options import Settings, settings_of
 from harness.plugin.repeating import repetition_of
@@ -98,7 +99,8 @@ def _row(item: pytest.Item, call: pytest.CallInfo[None]) -> Result:
             if is_mutant(program) or is_foreign(program)
             else "check",
         )
-        + (f" --soak {settings.soak:.0f}" if is_soak(item) else ""),
+        + (f" --soak {settings.soak:.0f}" if is_soak(item) else "")
+        + (f" --explore {settings.explore:.0f} --explore-seed {settings.explore_seed}" if is_exploration(item) else ""),
         repetition=repetition_of(item),
         worker=getattr(item.config, "workerinput", {}).get("workerid", ""),
         line=(item.location[1] or 0) + 1,
@@ -220,6 +222,7 @@ def _with_evidence(
         segments=_listing(capture, judgment) if capture else "",
         subject=_account(subject, told),
         talks=_talks(item.stash.get(talkers_key, []), subject),
+        repro=exploration.repro if (exploration := item.stash.get(exploration_key, None)) is not None else "",
     )
     return replace(result, evidence=path)
 

@@ -140,6 +140,10 @@ class Client:
             self._receive()
         return self._take(len(self._kept))
 
+    def wait_for_more(self) -> str:
+        """Wait for a further octet or the end of the stream; why nothing came, empty if something did."""
+        return "" if self._await(select.POLLIN) else self._why
+
     def read(self, size: int) -> bytes:
         """The next `size` octets; fewer when the stream ends or nothing more comes."""
         self._fetch(size)

@@ -29,6 +29,7 @@ WIRE = "wire.pcapng"
 SEGMENTS = "segments.txt"
 SUBJECT = "subject.txt"
 CALLS = "calls.json"
+REPRO = "repro.py"
 
 TEXT_LIMIT = 1 * MiB  # octets of finding.txt and of segments.txt
 OUTPUT_LIMIT = 64 * KiB  # octets of a subject's stdout, and of its stderr
@@ -83,8 +84,12 @@ def write(
     segments: str = "",
     subject: SubjectOutput | None = None,
     talks: Sequence[Talk] = (),
+    repro: str = "",
 ) -> str:
-    """Writes what is given into the test's folder beneath `run`; the folder's path relative to `run`."""
+    """Writes what is given into the test's folder beneath `run`; the folder's path relative to `run`.
+
+    `repro` is a script that shows the finding again.
+    """
     relative = f"{FOLDER}/{folder_name(test)}"
     folder = run / relative
     files: dict[str, bytes] = {}
@@ -101,6 +106,8 @@ def write(
         files[SUBJECT] = _account(subject)
     if talks:
         files[CALLS] = write_talks(talks)
+    if repro:
+        files[REPRO] = _octets(repro)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():

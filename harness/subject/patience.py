@@ -47,14 +47,24 @@ class Waited:
 
 
 class Patience:
-    """Waits for one subject; `meanwhile` is done between looks (take frames out of the ring)."""
+    """Waits for one subject; `meanwhile` is done between looks (take frames out of the ring).
+
+    `idle` is shorter than `IDLE` only where what it says is looked at again, with all the time that there is.
+    """
 
     def __init__(
-        self, subject: Watched, meanwhile: Callable[[], object] = lambda: None, seconds: float = budget.RESPONSE
+        self,
+        subject: Watched,
+        meanwhile: Callable[[], object] = lambda: None,
+        seconds: float = budget.RESPONSE,
+        *,
+        idle: float = IDLE,
     ) -> None:
         self._subject = subject
         self.meanwhile = meanwhile
         self._seconds = seconds
+        self._idle = idle
+        self._stuck = idle * STUCK / IDLE
 
     def until(self, came: Callable[[float], bool]) -> Waited:
         """Wait until `came(seconds)` is true; it may itself wait up to that many seconds."""
@@ -80,7 +90,7 @@ class Patience:
             still = before is not None and look.still_since(before)
             still_for = (still_for or Stopwatch()) if still else None
             before = look
-            if still_for is not None and still_for.seconds >= (STUCK if look.unsent else IDLE):
+            if still_for is not None and still_for.seconds >= (self._stuck if look.unsent else self._idle):
                 return self._last_look(came, f"the subject was idle for {still_for.seconds:.1f} s")
         return Waited(True)
 

@@ -30,6 +30,7 @@ ROWS = (
     ("proof", "gate"),
     ("report",),
     ("record",),
+    ("explore",),
     ("probe",),
     ("subject",),
     ("capture",),
@@ -53,6 +54,7 @@ RESERVED = {
     "pyroute2": ("harness/lab/",),
     "jinja2": ("harness/report/",),
     "tomlkit": ("harness/gate/",),
+    "hypothesis": ("harness/explore/",),
     "pytest": ("harness/plugin/", "harness/cli/"),
     "_pytest": ("harness/plugin/",),
     "xdist": ("harness/plugin/",),
@@ -266,7 +268,7 @@ def test_suites_claim_in_their_own_words() -> None:
 # Runs in an interpreter of its own: what others have written is loaded once, then each module in a fork of its own.
 _ALONE = """
 import importlib, os, sys, traceback
-import jinja2, pyroute2, pytest, xml.etree.ElementTree
+import hypothesis, jinja2, pyroute2, pytest, xml.etree.ElementTree
 assert not [name for name in sys.modules if name.split('.')[0] == 'harness']
 started = set()
 for name in sys.argv[1:]:

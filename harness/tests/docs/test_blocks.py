@@ -45,6 +45,7 @@ KINDS = {
 # Commands that are not run, and why.
 LEFT_OUT = {
     r"sockspec check .*--soak 600": "takes ten minutes for each family, as it says",
+    r"sockspec check .*--explore 600": "takes ten minutes for each family, as it says",
     r"make ": "builds or judges for minutes; CI runs these targets",
     r"bash \.ci/run": "what runs this very test",
     r"pip install ": "installs from a registry",
