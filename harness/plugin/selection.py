@@ -71,7 +71,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     settings = settings_of(metafunc.config)
     if "family" in metafunc.fixturenames:
         wanted = metafunc.function.__dict__.get("families", settings.families)
-        metafunc.parametrize("family", [one for one in settings.families if one in wanted], scope="function")
+        families = [one for one in settings.families if one in wanted]
+        if metafunc.config.option.mutants:  # a proof asks on one family, and what is about the other one is asked there
+            families = families or list(wanted)
+        metafunc.parametrize("family", families, scope="function")
     if "program" in metafunc.fixturenames and not settings.given:
         profiles = profiles_of(metafunc.function, metafunc.module)
         fitting = [program for program in settings.programs if kind_of(program.profile) in profiles]

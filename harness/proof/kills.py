@@ -101,7 +101,8 @@ class Kills:
     cells: Mapping[tuple[str, str], Answer]  # test and mutant, by name; what is missing was not asked
     kernel: tuple[Test, ...] = ()  # tests that judge the kernel: not proved by mutants
     alarms: tuple[Result, ...] = ()  # rows in which a correct server was rejected
-    known: tuple[Result, ...] = ()  # rows in which a server by others, or the kernel, missed what it is known to miss
+    known: tuple[Result, ...] = ()  # rows in which a server by others missed what it is known to miss
+    deviations: tuple[Result, ...] = ()  # rows in which the kernel did: these tests are seen to fail
     judged: tuple[str, ...] = ()  # the correct servers
     absent: Mapping[str, str] = field(default_factory=dict)  # correct servers that could not be judged → why
     unstable: tuple[str, ...] = ()  # tests whose verdict differed between repetitions, with the verdicts
@@ -218,6 +219,7 @@ def kill_matrix(
     kernel: dict[str, Test] = {}
     alarms: list[Result] = []
     known: list[Result] = []
+    deviations: list[Result] = []
     judged: dict[str, None] = {}
     absent: dict[str, str] = {}
     gone = list(lost)
@@ -236,16 +238,19 @@ def kill_matrix(
                 absent.setdefault(row.subject, row.reason)
             elif row.subject != KERNEL:
                 judged[row.subject] = None
-            if row.verdict in (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE):
+            if row.known:
+                deviations.append(row)
+            elif row.verdict in (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE):
                 expected = (findings or {}).get(row.subject, {})
                 (known if _misses_only(row, expected) else alarms).append(row)
     return Kills(
         mutants=tuple(by_name.values()),
         tests=tuple(tests.values()) if by_name else (),
         cells=cells,
-        kernel=tuple(test for name, test in kernel.items() if name not in tests),
+        kernel=tuple(test for name, test in kernel.items() if name not in {*tests, *map(test_of, deviations)}),
         alarms=tuple(alarms),
         known=tuple(known),
+        deviations=tuple(deviations),
         judged=tuple(judged),
         absent={name: reason for name, reason in absent.items() if name not in judged and name != KERNEL},
         unstable=tuple(unstable),
@@ -256,8 +261,6 @@ def kill_matrix(
 
 def _misses_only(row: Result, expected: Mapping[str, str]) -> bool:
     """Whether all that a row has against its subject is known of it."""
-    if row.known:
-        return True
     missed = {finding.requirement for finding in row.findings if finding.verdict is not Verdict.DEVIATION}
     return row.verdict is Verdict.FAIL and bool(missed) and missed <= expected.keys()
 

@@ -73,6 +73,10 @@ def troubles(kills: Kills) -> Iterator[str]:
         yield from _headed("findings: what correct servers by others do miss (docs/findings.md)")
         for row in kills.known:
             yield from _wrapped(f"{row.test}: {one_line(row.findings[0].actual)}", 2)
+    if kills.deviations:
+        yield from _headed("known deviations: what this kernel is known to miss (fixtures/deviations.toml)")
+        for row in kills.deviations:
+            yield from _wrapped(f"{row.test}: {one_line(row.known)}", 2)
     if kills.absent:
         yield from _headed("not at hand: servers by others that were not judged")
         for reason in dict.fromkeys(kills.absent.values()):
@@ -115,6 +119,7 @@ def markdown(kills: Kills) -> str:
             lines.append(_row(f"`{row.test}`", f"`{found.requirement}`", one_line(found.actual)))
         lines.append("")
     for title, tests in (
+        ("Known deviations of this kernel", [f"- `{row.test}`: {one_line(row.known)}" for row in kills.deviations]),
         ("Not at hand", [f"- `{name}`: {reason}" for name, reason in kills.absent.items()]),
         ("Unstable: the verdict differed between repetitions", [f"- `{line}`" for line in kills.unstable]),
         ("Lost", [f"- `{name}`" for name in kills.lost]),

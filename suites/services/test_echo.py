@@ -182,6 +182,21 @@ def check_fin_right_behind_the_text_loses_nothing(subject: Subject, probe: Probe
     client.expect_end(Ending.EOF)
 
 
+@covers("rfc862:tcp/closes-after-client-fin")
+def check_half_close_before_the_answer_is_read_loses_nothing(subject: Subject, probe: Probe, wire: Wire) -> None:
+    """A client that half-closes while the server cannot yet send all that it owes gets it all, then the end."""
+    client = probe.connect(subject, receive_buffer=4 * KiB)
+    text = octets(256 * KiB)
+
+    taken = client.fill(text, until=lambda: bool(wire.so_far(client).pick(got.window(0))))
+    client.half_close()
+    wire.wait_for(client, got.taken(taken + 1))  # the FIN too, or what a server that waits in send() has room for
+    client.widen()
+
+    client.expect(text[:taken])
+    client.expect_end(Ending.EOF)
+
+
 @covers("rfc862:tcp/order-restored")
 def check_segments_out_of_order_come_back_in_order(subject: Subject, probe: Probe, wire: Wire, link: Link) -> None:
     """Segments that overtook each other on the link come back in the order of the stream."""

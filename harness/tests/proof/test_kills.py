@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.proof.kills import Answer, answer, kill_matrix
+from harness.proof.kills import KERNEL, Answer, answer, kill_matrix
 from harness.record.result import Result
 from harness.tests.proof.rows import (
     CLOSES,
@@ -199,3 +199,13 @@ def test_a_server_that_is_not_at_hand_was_not_judged() -> None:
     kills = kill_matrix([away, part, row(TEST, "ncat")], MUTANTS)
 
     assert (kills.judged, kills.absent) == (("ncat",), {"socat": "needs socat"})
+
+
+def test_what_the_kernel_is_known_to_miss_is_no_alarm_and_shows_that_its_test_can_fail() -> None:
+    """The right kernel is rejected, as it must be: nobody else need stand in for a wrong one."""
+    missed = replace(row("tcp::waits", KERNEL, Verdict.FAIL, missed=(CLOSES,)), known="Linux waits for a minute.")
+
+    kills = kill_matrix([missed, row("tcp::resets", KERNEL)], [UPPER])
+
+    assert (kills.alarms, kills.known, kills.deviations) == ((), (), (missed,))
+    assert [test.name for test in kills.kernel] == ["tcp::resets"]
