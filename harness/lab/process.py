@@ -57,7 +57,7 @@ class Lab:
         self._builder = builder
         self._ground: Ground | None = None
         self._markers: tuple[socket.socket, socket.socket] | None = None
-        self._tap: int | None = None  # until it is handed over
+        self._taps: dict[str, int] = {}  # of each side, until they are handed over
         self.children = children.Children()
 
     def build(self, *, relayed: bool = False) -> tuple[dict[str, Any], list[int]]:
@@ -66,7 +66,7 @@ class Lab:
         ground = builder.ask(self._builder, relayed=relayed)
         self._ground = ground
         self._markers = (socket.socket(fileno=ground.near_marker), socket.socket(fileno=ground.far_marker))
-        self._tap = ground.tap
+        self._taps = {"near": ground.tap} | ({} if ground.far_tap is None else {"far": ground.far_tap})
         return {}, list(ground.relay)
 
     def clear(self) -> dict[str, Any]:
@@ -75,21 +75,19 @@ class Lab:
         for marker in self._markers or ():
             marker.close()
         self._markers = None
-        if self._tap is not None:
-            os.close(self._tap)
-            self._tap = None
+        while self._taps:
+            os.close(self._taps.popitem()[1])
         if self._ground is not None:
             os.close(self._ground.near)
             os.close(self._ground.far)
             self._ground = None
         return {}
 
-    def tap(self) -> tuple[dict[str, Any], list[int]]:
-        """Hand over a packet socket of the near end with its ring: the one that was built, or else a new one."""
-        if self._tap is not None:
-            tap, self._tap = self._tap, None
-            return {}, [tap]  # not a copy: who closes a packet socket last waits for a grace period of the kernel
-        with self._at("near"):
+    def tap(self, side: str = "near") -> tuple[dict[str, Any], list[int]]:
+        """Hand over a packet socket of one end with its ring: the one that was built, or else a new one."""
+        if side in self._taps:
+            return {}, [self._taps.pop(side)]  # not a copy: closing the last one waits for a grace period of the kernel
+        with self._at(side):
             return {}, [packet.with_ring(packet.unbound()).detach()]
 
     def socket(self, side: str, family: int, kind: int, protocol: int) -> tuple[dict[str, Any], list[int]]:

@@ -60,7 +60,7 @@ talkers_key = pytest.StashKey[list[Talker]]()
 class Uncaptured:
     """The near side where nothing can be captured: sockets only (tier 0)."""
 
-    interface = ""
+    interface = far_interface = ""
     loopback = False
     port = None
     slots = slot = 0
@@ -73,6 +73,10 @@ class Uncaptured:
         return socket.socket(family, kind, protocol)
 
     def tap(self) -> Socket:
+        """Not applicable: there is nothing to open."""
+        raise NotApplicable(self.reason)
+
+    def far_tap(self) -> Socket:
         """Not applicable: there is nothing to open."""
         raise NotApplicable(self.reason)
 
@@ -137,7 +141,7 @@ def near(_settings: Settings, request: pytest.FixtureRequest) -> Iterator[Near]:
     """The side on which the probe stands: the lab's near end, or this host for a subject that runs already."""
     side: Near
     if not _settings.address:
-        side = LabNear(request.getfixturevalue("lab"))
+        side = LabNear(request.getfixturevalue("lab"), relayed=relay_key in request.node.stash)
     else:
         _, host, port = external.parse(_settings.address)
         places = external.resolve(host, port, "tcp")
