@@ -1,27 +1,23 @@
-"""Faults: what a rule decides, told as a table, and what the relay makes of it on a real link."""
+"""Faults: which frames a rule decides over, how often, and what it says of itself. What the relay does is beside."""
 
 from __future__ import annotations
 
-import socket
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.capture.recording import Wire
-from harness.lab.ends import FAR
-from harness.lab.fates import Drop, Duplicate, Hold
-from harness.lab.faults import Fault, Met, deciding
-from harness.lab.near import LabNear
-from harness.lab.relay import Relay
-from harness.tests.wire.craft import Talk
+from harness.lab.acts import Log
+from harness.lab.chance import Chance
+from harness.lab.fates import Corrupt, Delay, Drop, Duplicate, Hold, Narrow, Reorder
+from harness.lab.faults import Fault, Met, Place, Replay, deciding
+from harness.tests.wire.craft import FAR, NEAR, Talk, udp_frame
 from harness.verdict import Inconclusive
 from harness.wire.pattern import got, sent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from harness.lab.handle import Lab
+    from harness.lab.fates import Fate
+    from harness.lab.faults import About
 
 
 def conversation() -> list[Met]:
@@ -79,144 +75,140 @@ def test_a_rule_that_never_acts_is_inconclusive_in_words() -> None:
         Fault(got.FIN, Drop(), times=2).wait(seconds=0.01)
 
 
-# -- on a link --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("about", "places"),
+    [
+        pytest.param(None, [1, 2, 3, 4, 5], id="anything"),
+        pytest.param(got, [2, 4, 5], id="got"),
+        pytest.param(sent, [1, 3], id="sent"),
+        pytest.param(Place(False, 4), [4], id="got frame 4"),
+        pytest.param(got.data() | sent.SYN, [1, 4], id="a pattern"),
+    ],
+)
+def test_a_rule_speaks_of_a_side_of_a_place_or_of_anything(about: About, places: list[int]) -> None:
+    fault = Fault(about, Drop())
+
+    assert [met.place for met in conversation() if fault.decides(met)] == places
 
 
-@pytest.fixture
-def relay(lab_process: Lab) -> Iterator[Relay]:
-    """The relay of a link of its own."""
-    near, far = (socket.socket(fileno=end) for end in lab_process.ask("build", relayed=True).descriptors)
-    with Relay(near, far, lambda: lab_process.ask("fence", nonce=0)) as relay:
-        yield relay
-    lab_process.ask("clear")
+def test_only_a_pattern_needs_the_frame_to_be_read() -> None:
+    rules = (Fault(None, Drop()), Fault(got, Drop()), Fault(Place(True, 1), Drop()), Fault(got.FIN, Drop()))
+
+    assert [rule.reads for rule in rules] == [False, False, False, True]
 
 
-@pytest.fixture
-def ends(lab_process: Lab, relay: Relay) -> Iterator[tuple[socket.socket, socket.socket]]:
-    """A UDP socket on each side; the near one sends to the far one."""
-    with (
-        lab_process.socket("near", socket.AF_INET, socket.SOCK_DGRAM) as near,
-        lab_process.socket("far", socket.AF_INET, socket.SOCK_DGRAM) as far,
+@pytest.mark.parametrize(("fate", "octets"), [(Narrow(1000), 972), (Corrupt(bit=8 * 1000 - 1), 991)], ids=str)
+def test_a_rule_decides_only_where_its_fate_can_be(fate: Fate, octets: int) -> None:
+    """A datagram of 20 + 8 octets of headers: one that just fits or just lacks the bit, and one octet more."""
+    fits, larger = (Met(True, 1, udp_frame(NEAR, FAR, bytes(size))) for size in (octets, octets + 1))
+    fault = Fault(sent, fate)
+
+    assert (fault.decides(fits), fault.hits) == (None, 0)
+    assert (fault.decides(larger), fault.hits) == (fault, 1)
+
+
+# -- chance
+
+
+def met(sent: bool, place: int) -> Met:
+    """A frame of which only its place matters."""
+    return Met(sent, place, b"")
+
+
+def struck(seed: int, frames: list[Met], likely: float = 0.3) -> list[tuple[bool, int]]:
+    """Which frames a rule of chance decided over."""
+    fault = Fault(None, Drop(), chance=Chance(likely, seed))
+    return [(one.sent, one.place) for one in frames if fault.decides(one)]
+
+
+def test_the_same_seed_strikes_the_same_frames_and_another_seed_others() -> None:
+    frames = [met(True, place) for place in range(1, 1001)]
+
+    assert struck(7, frames) == struck(7, frames) != struck(8, frames)
+    assert 250 < len(struck(7, frames)) < 350
+
+
+def test_how_the_two_directions_interleave_changes_nothing() -> None:
+    there, back = ([met(sent, place) for place in range(1, 101)] for sent in (True, False))
+    in_turns = [one for pair in zip(there, back, strict=True) for one in pair]
+
+    assert sorted(struck(7, there + back)) == sorted(struck(7, in_turns))
+    assert struck(7, there) != [(True, place) for _, place in struck(7, back)], "each direction has dice of its own"
+
+
+def test_dice_are_cast_only_for_frames_that_a_rule_speaks_of() -> None:
+    fault = Fault(got.data(), Drop(), chance=Chance(1, 7), times=1)
+
+    assert [one.place for one in conversation() * 2 if fault.decides(one)] == [4]
+
+
+# -- words
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Fault(got.FIN, Drop(), times=1), "got FIN is dropped, 1 time at most"),
+        (Fault(None, Drop(), chance=Chance(0.05, 7)), "anything is dropped with a chance of 0.05 (seed 7)"),
+        (Fault(sent, Delay(0.05)), "sent is delayed by 0.05 s"),
+        (Fault(got.data(), Reorder()), "got data goes behind the next one"),
+        (Fault(got.data(), Corrupt(3, mended=True)), "got data has bit 3 changed, its checksum mended"),
+        (Fault(None, Narrow(576, silent=True)), "anything must fit into 576 octets, silently"),
+        (Fault(Place(True, 3), Duplicate(), times=1), "sent frame 3 passes twice, 1 time at most"),
+        (Fault(got.icmp(), Hold()), "got ICMP error is held"),
+    ],
+    ids=str,
+)
+def test_a_rule_reads_as_a_sentence(fault: Fault, words: str) -> None:
+    assert str(fault) == words
+
+
+def test_a_rule_that_can_never_act_is_refused() -> None:
+    with pytest.raises(ValueError, match="may act 0 times is none"):
+        Fault(got.FIN, Drop(), times=0)
+    with pytest.raises(ValueError, match=r"a chance of 1\.5 is none"):
+        Chance(1.5, 7)
+    with pytest.raises(ValueError, match="a chance of 0 is none"):
+        Chance(0, 7)
+    with pytest.raises(ValueError, match="a delay of 0 s is none"):
+        Delay(0)
+    with pytest.raises(ValueError, match="nothing overtakes"):
+        Reorder(within=0)
+    with pytest.raises(ValueError, match="every IP link takes 68 octets"):
+        Narrow(67)
+
+
+def test_what_is_not_on_a_link_holds_nothing() -> None:
+    with pytest.raises(ValueError, match="not on a link: got FIN is held"):
+        Fault(got.FIN, Hold()).release()
+
+
+# -- again
+
+
+def test_a_replay_gives_frames_at_the_same_places_the_same_fates() -> None:
+    log = Log()
+    first = [Fault(got.data(), Duplicate()), Fault(None, Drop(), chance=Chance(0.5, 7))]
+    for one in conversation():
+        if (fault := deciding(first, one)) is not None:
+            log.opened(one, fault)
+    replay = Replay(log.acts())
+
+    again = [(one.place, fault.fate) for one in conversation() if (fault := deciding([replay], one))]
+
+    assert again == [(act.place, act.fate) for act in log.acts()]
+    assert (4, Duplicate()) in again
+    assert replay.hits == len(again) > 1
+
+
+def test_a_replay_without_its_frames_is_inconclusive_in_words() -> None:
+    log = Log()
+    log.opened(met(False, 9), Fault(got, Drop()))
+    log.opened(met(True, 2), Fault(sent, Drop()))
+    replay = Replay(log.acts())
+    assert deciding([replay], met(True, 2)) is not None
+
+    with pytest.raises(
+        Inconclusive, match=r"^1 of 2 acts were done again within 0.01 s: got frame 9, which is dropped, did not come$"
     ):
-        far.bind((FAR.v4[0], 7))
-        far.settimeout(5)
-        near.connect((FAR.v4[0], 7))
-        yield near, far
-
-
-def arrived(lab: Lab, far: socket.socket) -> list[bytes]:
-    """What has arrived when a fence has passed."""
-    lab.ask("fence", nonce=1)
-    far.setblocking(False)
-    found = []
-    while True:
-        try:
-            found.append(far.recv(100))
-        except BlockingIOError:
-            return found
-
-
-def test_without_a_rule_everything_passes_in_order(lab_process: Lab, ends: tuple[socket.socket, socket.socket]) -> None:
-    near, far = ends
-
-    for number in range(50):
-        near.send(b"%d" % number)
-
-    assert arrived(lab_process, far) == [b"%d" % number for number in range(50)]
-
-
-def test_a_dropped_datagram_does_not_arrive(
-    lab_process: Lab, relay: Relay, ends: tuple[socket.socket, socket.socket]
-) -> None:
-    near, far = ends
-
-    with relay.drop(sent.datagram(b"two"), times=1) as fault:
-        for octets in (b"one", b"two", b"two", b"three"):
-            near.send(octets)
-
-    assert fault.hits == 1
-    assert arrived(lab_process, far) == [b"one", b"two", b"three"]
-
-
-def test_a_duplicated_datagram_arrives_twice(
-    lab_process: Lab, relay: Relay, ends: tuple[socket.socket, socket.socket]
-) -> None:
-    near, far = ends
-
-    with relay.duplicate(sent.datagram(b"two")):
-        for octets in (b"one", b"two", b"three"):
-            near.send(octets)
-        lab_process.ask("fence", nonce=2)
-
-    assert arrived(lab_process, far) == [b"one", b"two", b"two", b"three"]
-
-
-def test_held_datagrams_go_on_in_their_order_when_the_block_ends(
-    lab_process: Lab, relay: Relay, ends: tuple[socket.socket, socket.socket]
-) -> None:
-    near, far = ends
-
-    with relay.hold(sent.datagram(size=1), times=2):
-        for octets in (b"a", b"long", b"b", b"c"):
-            near.send(octets)
-        lab_process.ask("fence", nonce=2)
-
-    assert arrived(lab_process, far) == [b"long", b"c", b"a", b"b"]
-
-
-def test_what_was_sent_before_a_rule_is_not_touched_by_it(
-    lab_process: Lab, relay: Relay, ends: tuple[socket.socket, socket.socket]
-) -> None:
-    near, far = ends
-    for _ in range(200):
-        near.send(b"before")
-
-    with relay.drop(sent.datagram(), times=1):
-        near.send(b"after")
-
-    assert arrived(lab_process, far) == [b"before"] * 200
-
-
-def test_two_held_rules_each_release_their_own(
-    lab_process: Lab, relay: Relay, ends: tuple[socket.socket, socket.socket]
-) -> None:
-    near, far = ends
-
-    with relay.hold(sent.datagram(b"a")):
-        with relay.hold(sent.datagram(b"b")):
-            for octets in (b"a", b"b", b"c"):
-                near.send(octets)
-            lab_process.ask("fence", nonce=2)
-        near.send(b"d")
-        lab_process.ask("fence", nonce=3)
-
-    assert arrived(lab_process, far) == [b"c", b"b", b"d", b"a"]
-
-
-def test_the_capture_of_a_relayed_link_is_whole(lab_process: Lab, relay: Relay) -> None:
-    assert relay
-    with Wire(LabNear(lab_process)) as wire:
-        assert wire.capture().certificate.holds
-
-
-def test_the_rule_of_a_wrong_stack_is_asked_before_any_fault(lab_process: Lab) -> None:
-    """What it drops no fault sees, what it doubles arrives twice."""
-    near_end, far_end = (socket.socket(fileno=end) for end in lab_process.ask("build", relayed=True).descriptors)
-
-    def rule(octets: bytes, sent: bool) -> list[tuple[bytes, bool]]:
-        times = 0 if sent and b"lost" in octets else 2 if sent and b"double" in octets else 1
-        return [(octets, sent)] * times
-
-    with (
-        Relay(near_end, far_end, lambda: lab_process.ask("fence", nonce=0), rule),
-        lab_process.socket("near", socket.AF_INET, socket.SOCK_DGRAM) as near,
-        lab_process.socket("far", socket.AF_INET, socket.SOCK_DGRAM) as far,
-    ):
-        far.bind((FAR.v4[0], 7))
-        near.connect((FAR.v4[0], 7))
-
-        for text in (b"first", b"lost", b"double"):
-            near.send(text)
-
-        assert arrived(lab_process, far) == [b"first", b"double", b"double"]
-    lab_process.ask("clear")
+        replay.wait(seconds=0.01)
