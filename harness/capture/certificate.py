@@ -2,7 +2,8 @@
 
 Five facts: the opening marker was seen before anything else, the closing fence after it, the kernel dropped no frame
 for want of a slot, no acknowledgment covers octets that were not captured, and the octets that the sockets gave are
-those on the wire. Where a relay is between the ends, the tap of the subject's end is certified with the other. If one does not hold, what the test would conclude is inconclusive.
+those on the wire. Where a relay is between the ends, the tap of the subject's end is certified with the other. If one
+of these does not hold, what the test would conclude is inconclusive.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 A capture that we write has one section with the test and its verdict as comment, an interface named for each tap, a
 packet block for each frame with its interface, its direction and, where a finding cites it or the relay acted on it,
-the reason as comment, and at the end what the kernel counted. Times are in nanoseconds. Wireshark numbers packets by their place, so a frame must stand where its
-number says, or the comments would point elsewhere than the failure text.
+the reason as comment, and at the end what the kernel counted. Times are in nanoseconds. Wireshark numbers packets by
+their place, so a frame must stand where its number says, or the comments would point elsewhere than the failure text.
 
 Pure: octets in, octets out. A file that ends early or that contradicts itself raises `BadCapture`; a shorter capture
 than was taken would be a lie about the evidence.

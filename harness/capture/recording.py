@@ -238,7 +238,7 @@ class Wire:
             self.tap.wait(deadline.left)
 
     def _settled(self, nonce: int) -> str:
-        """See that the far tap, which they left before they came here, has seen the markers too; why not, else empty."""
+        """See that the far tap, which they passed on their way, has seen the markers too; why not, else empty."""
         if not isinstance(self.tap, BothEnds):
             return ""
         self.tap.settle()

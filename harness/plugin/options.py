@@ -11,17 +11,20 @@ import pytest
 
 from harness import bundle
 from harness.gate import shards
+from harness.lab import link_profile
 from harness.subject import external, foreign, implementations, inventory, protocol
 from harness.subject.profile import PROFILES
 
 if TYPE_CHECKING:
     from harness.gate.shards import Shard
+    from harness.lab.link_profile import LinkProfile
     from harness.subject.implementations import Implementation
     from harness.subject.inventory import Program
 
 PCAP = ("never", "failed", "all")
 FAMILIES = ("v4", "v6")
 SOAK_HELP = "also serve clients of every kind for so long, on each family; what is held must level off"
+LINK_SEED_HELP = f"another draw of the chances of --link (default: {link_profile.SEED})"
 REPEAT_HELP = "every test N times, against a fresh subject each; a verdict that differs is told (exit code 6)"
 
 
@@ -43,6 +46,8 @@ class Settings:
     families: tuple[str, ...] = FAMILIES  # on which every test is run
     soak: float = 0.0  # seconds that the soak test goes on; 0 leaves it out
     repeat: int = 1  # times that every test is run
+    link: LinkProfile | None = None  # laid under every test
+    link_seed: int = link_profile.SEED
     wrong_runtimes: tuple[Program, ...] = ()  # and stacks, that tests of the kernel meet beside the right one
 
     @property
@@ -81,6 +86,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="judge the servers by others that are installed, too, on IPv4; `sockspec proof --install` fetches them",
     )
+    group.addoption("--link", metavar="L", help=link_help())
+    group.addoption("--link-seed", metavar="N", type=whole_number, default=link_profile.SEED, help=LINK_SEED_HELP)
     group.addoption("--repeat", metavar="N", type=times, default=1, help=REPEAT_HELP)
     group.addoption("--soak", metavar="SECONDS", type=seconds, default=0.0, help=SOAK_HELP)
     group.addoption("--strict-should", action="store_true", help="a missed SHOULD fails the run")
@@ -97,6 +104,18 @@ def seconds(text: str) -> float:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds; give 1 or more")
     return float(text)
+
+
+def whole_number(text: str) -> int:
+    """A number from 0 on; what else is said is a usage error."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number; give 0 or more")
+    return int(text)
+
+
+def link_help() -> str:
+    """What `--link` takes, for a person."""
+    return f"lay this link profile under every test: {', '.join(link_profile.names())}, FILE{link_profile.SUFFIX}#NAME"
 
 
 def times(text: str) -> int:
@@ -127,12 +146,16 @@ def read(config: pytest.Config) -> Settings:
         "shard": _shard(option.shard),
         "repeat": option.repeat,
         "soak": option.soak,
+        "link": _link(option.link),
+        "link_seed": option.link_seed,
         "version_command": option.version_command or "",
         "families": (option.family,) if option.family else FAMILIES,
         "absent": config.stash.get(absent_key, {}) or getattr(config, "workerinput", {}).get("sockspec_absent", {}),
     }
     if option.serve is not None and option.address is not None:
         raise pytest.UsageError("give --serve or the address of a running subject, not both")
+    if option.link is not None and option.address is not None:
+        raise pytest.UsageError("--link needs a link of ours: start the subject with --serve instead of its address")
     if option.serve is not None or option.address is not None:
         if not profile:
             raise pytest.UsageError(f"say which service the subject speaks: --profile {profile_words(' | ')}")
@@ -149,6 +172,13 @@ def read(config: pytest.Config) -> Settings:
     return Settings(programs=programs, wrong_runtimes=wrong, **common)
 
 
+def _link(name: str | None) -> LinkProfile | None:
+    try:
+        return link_profile.named(name) if name is not None else None
+    except ValueError as error:
+        raise pytest.UsageError(f"--link {error}") from None
+
+
 def _shard(text: str | None) -> Shard | None:
     try:
         return shards.parse(text) if text is not None else None
@@ -160,6 +190,8 @@ def selection(config: pytest.Config) -> dict[str, str]:
     """The options that chose among the tests, for the record; the shard is told apart."""
     option = config.option
     chosen = {"-k": option.keyword, "-m": option.markexpr, "--profile": option.profile, "--family": option.family}
+    if option.link is not None:
+        chosen["--link"] = option.link
     suites = bundle.root() / "suites"
     paths = [word for word in config.args if Path(word) not in {suites, Path("suites"), Path("harness/tests")}]
     return {name: value for name, value in (*chosen.items(), ("tests", " ".join(paths))) if value}

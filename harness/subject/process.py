@@ -80,7 +80,7 @@ class Look:
 
     running: int  # threads that run, or wait for a processor or a disk
     ticks: int  # processor time used so far, in clock ticks
-    unsent: int  # octets that either kernel still has to deliver
+    unsent: int  # octets that either kernel still has to deliver; SYN and FIN count one each, as in the sequence
     ended: bool
 
     def still_since(self, before: Look) -> bool:
@@ -158,7 +158,9 @@ class Subject:
     def look(self) -> Look:
         """How busy it is, now."""
         busy = self._lab.ask("activity").values
-        unsent = sum(entry["unsent"] for side in ("far", "near") for entry in self._sockets(_DELIVERING, side))
+        entries = [entry for side in ("far", "near") for entry in self._sockets(_DELIVERING, side)]
+        # Of an embryonic connection sock_diag(7) tells no octets; its SYN is on the way all the same.
+        unsent = sum(entry["unsent"] or entry["state"] == State.SYN_RECEIVED for entry in entries)
         return Look(busy["running"], busy["ticks"], unsent, self.ended)
 
     def sockets(self, *states: State, side: str = "far", listening: bool = False) -> list[dict[str, Any]]:

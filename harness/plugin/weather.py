@@ -1,0 +1,44 @@
+"""Which tests a link profile can be laid under: those whose claims hold whatever the link does.
+
+What a stream promises (octets, their order, its end) holds over every link. Four things do not. A datagram that is lost
+is nobody's fault. A raw peer has no timers: what it loses is not sent again. What the wire shows at the probe's end is
+no more what the subject has sent. And a test of faults counts its own.
+
+A link on which frames are no more than late keeps all but the last of these promises.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.plugin.options import settings_of
+from harness.plugin.selection import program_of
+from harness.subject.protocol import transport_of
+
+if TYPE_CHECKING:
+    import pytest
+
+    from harness.lab.link_profile import LinkProfile
+
+
+def fair_weather(item: pytest.Item, profile: LinkProfile) -> str:
+    """Why this test means nothing on a link with this profile, in a line; empty if it does."""
+    wanted: tuple[str, ...] = getattr(item, "fixturenames", ())
+    if not profile.rules:
+        return ""
+    if "link" in wanted:
+        return f"makes faults of its own on the link: those of the profile {profile.name!r} would be taken for them"
+    if profile.faithful:
+        return ""
+    named = f"on the link {profile.name!r}"
+    if "raw" in wanted:
+        return f"needs a link that loses nothing: {named} a raw peer, which has no timers, would not send again"
+    if "wire" in wanted:
+        return f"claims what the wire shows: {named} the probe's end does not see all that the subject sends"
+    if not {"subject", "session"} & set(wanted):
+        return f"judges a kernel, call by call: {named} what was sent may not have come when the next call is made"
+    program = program_of(item)
+    spoken = settings_of(item.config).profile or (program.profile if program is not None else "")
+    if spoken and transport_of(spoken) == "udp":
+        return f"needs datagrams that arrive: {named} nobody sends a lost one again"
+    return ""
