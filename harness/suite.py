@@ -77,6 +77,7 @@ __all__ = [
     "checksum_fault",
     "control",
     "covers",
+    "exact",
     "families",
     "got",
     "octets",
@@ -121,6 +122,12 @@ def families(*names: str) -> Callable[[Test], Test]:
         return test
 
     return mark
+
+
+def exact(test: Test) -> Test:
+    """Say of a test that it claims which segments there are, one by one: it needs a link that loses none."""
+    test.__dict__["exact"] = True
+    return test
 
 
 def profiles(*names: str) -> Callable[[Test], Test]:

@@ -10,7 +10,7 @@ a reader of a capture wants:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from harness import budget
 from harness.lab import fates
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from harness.lab.fates import Fate
     from harness.lab.faults import Fault, Met
+
+
+LONGEST: Final = 100_000  # acts of a log: a test that goes on for hours on a bad link must not fill the memory
 
 
 @dataclass(frozen=True)
@@ -105,13 +108,19 @@ class Deed:
 class Log:
     """The acts of one relay. They are put into words when somebody asks, not while frames wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: int = LONGEST) -> None:
+        """Keep so many acts at most."""
+        self.left_out = 0  # acts behind those
+        self._longest = longest
         self._deeds: list[Deed] = []
 
     def opened(self, met: Met, fault: Fault) -> Deed:
         """A rule has decided over a frame."""
         deed = Deed(met, fault, budget.wall_ns())
-        self._deeds.append(deed)
+        if len(self._deeds) < self._longest:
+            self._deeds.append(deed)
+        else:
+            self.left_out += 1
         return deed
 
     def acts(self) -> tuple[Act, ...]:

@@ -13,7 +13,7 @@ import socket
 from dataclasses import dataclass
 
 from harness.lab import fence, kernel, packet
-from harness.lab.ends import FAR, NEAR
+from harness.lab.ends import FAR, MIDDLE, NEAR
 from harness.lab.link import Wiring
 
 PLAIN, RELAYED = b"plain", b"relayed"
@@ -32,7 +32,7 @@ class Ground:
     far_marker: int
     tap: int  # a packet socket of the near end with its ring, bound to nothing
     far_tap: int | None = None  # the same of the far end, where a relay is between
-    relay: tuple[int, ...] = ()  # the packet sockets between which it forwards
+    relay: tuple[int, ...] = ()  # packet sockets for both halves of a link, unbound: a relay forwards between them
 
     def descriptors(self) -> list[int]:
         """All of them, in the order in which they are handed over."""
@@ -59,7 +59,7 @@ def make(*, relayed: bool = False) -> Ground:
         relay: list[int] = []
         if relayed:
             with kernel.inside(wiring.middle, home):
-                relay = [packet.relaying(name).detach() for name in ("mid0", "mid1")]
+                relay = [packet.unbound().detach() for _ in MIDDLE]
             os.close(wiring.middle)
     finally:
         kernel.setns(home)

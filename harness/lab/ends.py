@@ -24,5 +24,6 @@ class End:
 
 NEAR = End("near0", "02:00:00:00:00:01", ("10.9.0.1",), ("fd09::1",))
 FAR = End("far0", "02:00:00:00:00:02", ("10.9.0.2", "10.9.0.3"), ("fd09::2", "fd09::3"))
+MIDDLE = ("mid0", "mid1")  # the interfaces between which a relay forwards: toward the near end, toward the far
 RAW = End("raw", "02:00:00:00:00:01", ("10.9.0.9",), ("fd09::9",))  # on the near side, owned by no kernel: raw peers
 ROUTER = End("router", "", ("10.9.0.254",), ("fd09::fe",))  # speaks of packets that a narrow link does not take

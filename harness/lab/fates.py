@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-REORDERED_WITHIN: Final = 0.2  # seconds that a frame waits for another to overtake it; less than any RTO of Linux
+LEAST_MTU: Final = 68  # octets of a packet that every IPv4 module forwards (RFC 791 3.2)
+REORDERED_WITHIN: Final = 0.1  # seconds that a frame waits for another to overtake it: half of the least RTO of Linux
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,11 @@ class Reorder:
 
     within: float = REORDERED_WITHIN
 
+    done = "reordered"
+
     def __post_init__(self) -> None:
         if self.within <= 0:
             raise ValueError(f"nothing overtakes a frame that waits for {self.within} s")
-
-    done = "reordered"
 
     def __str__(self) -> str:
         return "goes behind the next one"
@@ -124,8 +125,6 @@ class Narrow:
     def __str__(self) -> str:
         return f"must fit into {self.mtu} octets" + (", silently" if self.silent else "")
 
-
-LEAST_MTU: Final = 68
 
 Fate: TypeAlias = Drop | Duplicate | Hold | Delay | Reorder | Corrupt | Narrow
 

@@ -27,7 +27,7 @@ from pathlib import Path
 from pyroute2 import IPRoute
 
 from harness.lab import kernel
-from harness.lab.ends import FAR, MTU, NEAR, RAW, End
+from harness.lab.ends import FAR, MIDDLE, MTU, NEAR, RAW, End
 
 LARGEST_BUFFER = 1 << 20  # octets that the kernel may give a connection to send or to receive, for itself to choose
 _LOOPBACK = 1  # the index of every namespace's loopback interface
@@ -76,9 +76,9 @@ class Wiring:
                 near.link("add", kind="veth", **_named(NEAR), peer={**_named(FAR), "net_ns_fd": self.far})
             else:
                 middle = stack.enter_context(_netlink(self.middle))
-                near.link("add", kind="veth", **_named(NEAR), peer={"ifname": "mid0", "net_ns_fd": self.middle})
-                middle.link("add", kind="veth", ifname="mid1", peer={**_named(FAR), "net_ns_fd": self.far})
-                between = [_bring_up(middle, name) for name in ("mid0", "mid1")]
+                near.link("add", kind="veth", **_named(NEAR), peer={"ifname": MIDDLE[0], "net_ns_fd": self.middle})
+                middle.link("add", kind="veth", ifname=MIDDLE[1], peer={**_named(FAR), "net_ns_fd": self.far})
+                between = [_bring_up(middle, name) for name in MIDDLE]
             near_end = _bring_up(near, NEAR.name)
             far_end = _bring_up(far, FAR.name)
             far.link("set", index=_LOOPBACK, state="up")
@@ -90,7 +90,7 @@ class Wiring:
             if self.middle >= 0:
                 for end in between:
                     _see_carrier(middle, end)
-        for namespace, names in ((self.near, [NEAR.name]), (self.middle, ["mid0", "mid1"]), (self.far, [FAR.name])):
+        for namespace, names in ((self.near, (NEAR.name,)), (self.middle, MIDDLE), (self.far, (FAR.name,))):
             if namespace >= 0:
                 kernel.setns(namespace)
                 for name in names:

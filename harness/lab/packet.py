@@ -1,8 +1,7 @@
-"""Packet sockets (packet(7)): the one that a tap maps, and those between which a relay forwards."""
+"""Packet sockets (packet(7)) and their rings: for the tap, and for the relay."""
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import struct
 from concurrent.futures import ThreadPoolExecutor
@@ -10,16 +9,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
 
 SLOT = 2048  # octets: a frame of 1514, the kernel's header of 66, rounded up to a power of two
 SLOTS = 4096
 
 _SOL_PACKET = 263
-_PACKET_RX_RING, _PACKET_STATISTICS, _PACKET_VERSION, _PACKET_IGNORE_OUTGOING = 5, 6, 10, 23
+_PACKET_RX_RING, _PACKET_STATISTICS, _PACKET_VERSION = 5, 6, 10
 _TPACKET_V2 = 1
-_ETH_P_ALL = 0x0003
-_SO_RCVBUFFORCE = 33
-_RELAY_BUFFER = 1 << 24  # octets: the relay runs in a busy process
 
 # Closing a packet socket waits for a grace period of the kernel, 10 ms and more: a test need not wait for that.
 _closing = ThreadPoolExecutor(1, "close-packet")
@@ -42,23 +39,12 @@ def unbound() -> socket.socket:
     return socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
 
 
-def relaying(interface: str) -> socket.socket:
-    """A packet socket that hears every frame which arrives at an interface, and not what it sends there itself."""
-    packet = unbound()
-    packet.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
-    packet.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RELAY_BUFFER)
-    with contextlib.suppress(PermissionError):  # a user namespace's root may not go beyond net.core.rmem_max
-        packet.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RELAY_BUFFER)
-    packet.bind((interface, _ETH_P_ALL))
-    return packet
-
-
 def dropped(packet: socket.socket) -> int:
-    """How many frames had no room in the socket's buffer since this was asked last."""
+    """How many frames had no room in the socket's ring since this was asked last."""
     _, drops = struct.unpack("=II", packet.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))
     return int(drops)
 
 
-def let_go(close: Callable[[], object]) -> None:
-    """Close a packet socket in the background."""
-    _closing.submit(close)
+def let_go(close: Callable[[], object]) -> Future[object]:
+    """Close a packet socket in the background; what is returned is done when it and those before it are closed."""
+    return _closing.submit(close)

@@ -3,7 +3,7 @@
     with link.drop(got.FIN, times=1):
     with link.delay(got.data(), by=0.05), link.lossy(0.05, seed=7):
 
-It runs in a thread of the test process, on two packet sockets of the middle namespace that the lab handed over: so a
+It runs in a thread of the test process, on two packet sockets of the middle namespace that the lab handed over; so a
 rule is an ordinary Python value, and its hits can be read. Frames keep their order in each direction but for those that
 a rule makes late. The thread waits for the next frame or for the next one that is due, whichever comes first.
 
@@ -24,7 +24,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self, TypeAlias, TypedDict, Unpack, assert_never
 
 from harness import budget
-from harness.lab import packet
 from harness.lab.acts import Log
 from harness.lab.chance import Chance
 from harness.lab.corrupted import corrupted
@@ -40,6 +39,7 @@ from harness.lab.fates import (
 )
 from harness.lab.faults import Fault, Met, Replay, deciding
 from harness.lab.fence import PROTOCOL, Marker
+from harness.lab.inlet import inlets
 from harness.lab.late import Late
 from harness.lab.narrowed import narrowed
 from harness.lab.onlooker import Onlooker
@@ -51,11 +51,11 @@ if TYPE_CHECKING:
     from harness.lab.acts import Act, Deed
     from harness.lab.fates import Fate
     from harness.lab.faults import About
+    from harness.lab.inlet import Inlet
     from harness.lab.late import Waiting
     from harness.lab.stack import Rule
     from harness.wire.pattern import Sender
 
-_LARGEST: Final = 1 << 17  # octets of a frame
 _BATCH: Final = 64  # frames of one side, before the other side and the clock are looked at
 _MARKER: Final = bytes([PROTOCOL])
 
@@ -67,7 +67,7 @@ class _Way:
     """One direction: frames come in at one socket and go on at the other."""
 
     sent: bool  # from the probe to the subject
-    source: socket.socket
+    source: Inlet
     toward: socket.socket
     place: int = 0  # of the last frame that came
     late: Late = field(default_factory=Late)
@@ -99,7 +99,7 @@ class Relay:
         rule: Rule | None = None,
         weather: Iterable[Fault] = (),
     ) -> None:
-        """Forward between two packet sockets: frames that come in at `near` are what the probe sent.
+        """Forward between two packet sockets, as the lab has made them: what comes in at `near` the probe has sent.
 
         `empty` sends a fence round, so that no frame from before a fault is still on its way when it begins to act.
         The `rule` of a wrong stack is asked first, and faults decide over what it lets pass. The `weather` is rules
@@ -107,29 +107,29 @@ class Relay:
         """
         self._rule = rule
         self._empty = empty
-        self._near, self._far = _Way(True, near, far), _Way(False, far, near)
+        from_near, from_far = inlets(near, far)
+        self._near, self._far = _Way(True, from_near, far), _Way(False, from_far, near)
         self._woken, self._wake = socket.socketpair()
         self._onlooker = Onlooker()
         self._weather = tuple(weather)
         self._ask([])
         self._held: list[tuple[Fault, Deed]] = []
         self._log = Log()
-        self._lost = 0
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
+        self._broken: BaseException | None = None  # what ended the forwarder early
+        self.forwarder = threading.Thread(target=self._run, name="relay", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self.forwarder.start()
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
         self._wake.send(b"x")
-        self._thread.join()
-        lost = self.lost
+        self.forwarder.join()
         for end in (self._near.source, self._far.source, self._woken, self._wake):
             end.close()
-        if lost and kind is None:
-            raise _not_whole(lost)
+        if kind is None and self._broken is not None:
+            raise self._broken
 
     @property
     def log(self) -> tuple[Act, ...]:
@@ -138,13 +138,23 @@ class Relay:
             return self._log.acts()
 
     @property
+    def unlogged(self) -> int:
+        """How many more acts there were than the log keeps, which is 100,000."""
+        return self._log.left_out
+
+    @property
     def lost(self) -> int:
         """How many frames the kernel threw away because they came faster than they could go on."""
         with self._lock:
-            for way in (self._near, self._far):
-                if way.source.fileno() >= 0:
-                    self._lost += packet.dropped(way.source)
-            return self._lost
+            return self._near.source.lost + self._far.source.lost
+
+    def claim_whole(self) -> None:
+        """Inconclusive if frames were lost: no rule has met them, and nobody at either end is to blame."""
+        if lost := self.lost:
+            raise Inconclusive(
+                f"the relay of the link missed {lost} frames: they came faster than they could go on;"
+                " a smaller burst or a less busy machine lets it keep up"
+            )
 
     # -- rules
 
@@ -156,13 +166,7 @@ class Relay:
         """Frames arrive twice."""
         return self._under(_fault(about, Duplicate(), often))
 
-    def delay(
-        self,
-        about: About = None,
-        *,
-        by: float,
-        **often: Unpack[Often],
-    ) -> Setting:
+    def delay(self, about: About = None, *, by: float, **often: Unpack[Often]) -> Setting:
         """Frames arrive `by` seconds later, or up to a millisecond more; what comes behind may overtake them.
 
         Those that are delayed by the same time keep their order. They are late also when the block has ended. A fence
@@ -170,27 +174,14 @@ class Relay:
         """
         return self._under(_fault(about, Delay(by), often))
 
-    def reorder(
-        self,
-        about: About = None,
-        *,
-        within: float = REORDERED_WITHIN,
-        **often: Unpack[Often],
-    ) -> Setting:
+    def reorder(self, about: About = None, *, within: float = REORDERED_WITHIN, **often: Unpack[Often]) -> Setting:
         """Frames go behind the next one of their direction; if none comes `within` so many seconds, they go on.
 
         The frame that overtakes is not reordered itself, or the two would be in order again.
         """
         return self._under(_fault(about, Reorder(within), often))
 
-    def corrupt(
-        self,
-        about: About = None,
-        *,
-        bit: int = -1,
-        mended: bool = False,
-        **often: Unpack[Often],
-    ) -> Setting:
+    def corrupt(self, about: About = None, *, bit: int = -1, mended: bool = False, **often: Unpack[Often]) -> Setting:
         """Frames arrive with one bit turned round, numbered as `Corrupt` tells: -1 is the last of the data.
 
         The checksum does not fit any more, so who gets such a frame must discard it; `mended`, it fits.
@@ -229,7 +220,7 @@ class Relay:
         with self._asking(replay, replay.faults):
             yield replay
             replay.wait()
-        self._claim_whole()
+        self.claim_whole()
 
     @contextlib.contextmanager
     def _under(self, fault: Fault) -> Iterator[Fault]:
@@ -238,7 +229,7 @@ class Relay:
             yield fault
             if not fault.may_miss:
                 fault.wait(at_least=1)  # a frame may still be on its way to the relay
-        self._claim_whole()
+        self.claim_whole()
 
     @contextlib.contextmanager
     def _asking(self, rule: Fault | Replay, faults: Iterable[Fault]) -> Iterator[None]:
@@ -268,27 +259,27 @@ class Relay:
             for deed in let_go:
                 self._put(deed.met.octets, self._way(deed.met.sent), deed)
 
-    def _claim_whole(self) -> None:
-        """A frame that never came to the rules met none."""
-        if lost := self.lost:
-            raise _not_whole(lost)
-
     # -- forwarding
 
     def _way(self, sent: bool) -> _Way:
         return self._near if sent else self._far
 
     def _run(self) -> None:
+        try:
+            self._go_on()
+        except BaseException as broken:  # a thread has nobody to raise to
+            self._broken = broken
+
+    def _go_on(self) -> None:
         poll = select.poll()
-        ways = {way.source.fileno(): way for way in (self._near, self._far)}
+        ways = {way.source.socket.fileno(): way for way in (self._near, self._far)}
         for descriptor in (*ways, self._woken.fileno()):
             poll.register(descriptor, select.POLLIN)
-        room = bytearray(_LARGEST)
         while True:
             for descriptor, _ in poll.poll(self._patience()):
                 if descriptor == self._woken.fileno():
                     return
-                self._take(ways[descriptor], room)
+                self._take(ways[descriptor])
             self._put_late()
 
     def _patience(self) -> float | None:
@@ -296,15 +287,9 @@ class Relay:
         due = [way.late.next_due for way in (self._near, self._far) if way.late.next_due is not None]
         return max(0.0, 1000 * (min(due) - budget.now())) if due else None
 
-    def _take(self, way: _Way, room: bytearray) -> None:
+    def _take(self, way: _Way) -> None:
         """Deal with what has come in, as far as a batch goes."""
-        view = memoryview(room)
-        for _ in range(_BATCH):
-            try:
-                size = way.source.recv_into(room, 0, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                return
-            octets = bytes(view[:size])
+        for octets in way.source.take(_BATCH):
             if octets[23:24] == _MARKER and (marker := Marker.read(octets)) is not None:
                 self._pass_marker(octets, marker, way)
             elif self._rule is None:
@@ -407,10 +392,3 @@ def _send_on(processor: int, octets: bytes, toward: socket.socket) -> None:
         toward.send(octets)
     finally:
         os.sched_setaffinity(0, allowed)
-
-
-def _not_whole(lost: int) -> Inconclusive:
-    return Inconclusive(
-        f"the relay of the link missed {lost} frames: they came faster than they could go on;"
-        " a smaller burst, a less busy machine, or a larger net.core.rmem_max lets it keep up"
-    )

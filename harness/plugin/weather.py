@@ -1,10 +1,12 @@
 """Which tests a link profile can be laid under: those whose claims hold whatever the link does.
 
-What a stream promises (octets, their order, its end) holds over every link. Four things do not. A datagram that is lost
-is nobody's fault. A raw peer has no timers: what it loses is not sent again. What the wire shows at the probe's end is
-no more what the subject has sent. And a test of faults counts its own.
+What a stream promises (octets, their order, its end) holds over every link, and what the wire shows of it in the end,
+too: an acknowledgment that gets lost is followed by another. Five things do not hold. A datagram that is lost is
+nobody's fault. A raw peer has no timers: what it loses is not sent again. A kernel that is judged call by call needs
+what was sent to be there at the next call. A test of faults counts its own. And a claim on each and every segment
+(`@exact`) is one on the link as well.
 
-A link on which frames are no more than late keeps all but the last of these promises.
+A link on which frames are no more than late keeps all of these promises but that of the faults.
 """
 
 from __future__ import annotations
@@ -33,8 +35,8 @@ def fair_weather(item: pytest.Item, profile: LinkProfile) -> str:
     named = f"on the link {profile.name!r}"
     if "raw" in wanted:
         return f"needs a link that loses nothing: {named} a raw peer, which has no timers, would not send again"
-    if "wire" in wanted:
-        return f"claims what the wire shows: {named} the probe's end does not see all that the subject sends"
+    if getattr(getattr(item, "function", None), "exact", False):
+        return f"claims which segments there are, one by one: {named} some are lost and sent again"
     if not {"subject", "session"} & set(wanted):
         return f"judges a kernel, call by call: {named} what was sent may not have come when the next call is made"
     program = program_of(item)

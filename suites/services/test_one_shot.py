@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Ending, KiB, NotApplicable, control, covers, got, octets, sent
+from harness.suite import Ending, KiB, NotApplicable, control, covers, exact, got, octets, sent
 
 if TYPE_CHECKING:
     from harness.suite import Client, Probe, Subject, Wire
@@ -57,6 +57,7 @@ def check_ends_by_itself_after_its_client(subject: Subject, probe: Probe) -> Non
     probe.expect_exit(subject, 0)
 
 
+@exact
 @covers("house:one-shot/one-connection")
 def check_nobody_is_served_after_the_first(subject: Subject, probe: Probe, wire: Wire) -> None:
     """After its client the listener is gone, and who comes late is refused at once."""

@@ -47,6 +47,16 @@ def test_an_act_tells_what_passed_up_to_now() -> None:
     assert after.passed[0].time_ns >= after.time_ns
 
 
+def test_a_log_keeps_the_first_acts_and_counts_the_rest() -> None:
+    log, met, fault = Log(longest=2), finished(), Fault(got, Drop())
+
+    for _ in range(5):
+        log.opened(met, fault)
+
+    assert [act.number for act in log.acts()] == [1, 2]
+    assert log.left_out == 3
+
+
 def test_an_act_is_written_down_and_read_again() -> None:
     log, met = Log(), finished()
     log.opened(met, Fault(got.FIN, Corrupt(bit=3, mended=True))).passes(met.octets, sent=False)

@@ -14,6 +14,7 @@ import pytest
 
 from harness.budget import RESPONSE
 from harness.lab.ends import FAR, NEAR
+from harness.lab.inlet import inlets
 from harness.payload import MiB, octets
 from harness.tests.lab.programs import speaking
 from harness.wire.checksum import checksum_fault
@@ -229,24 +230,31 @@ def test_only_the_network_is_set(lab: Lab, name: str) -> None:
         lab.ask("sysctl", side="far", name=name, value="x")
 
 
+def socket_of(descriptor: int) -> socket.socket:
+    return socket.socket(fileno=descriptor)
+
+
 def test_a_relayed_link_passes_only_what_is_forwarded(lab: Lab, family: str) -> None:
     """Two packet sockets stand in the middle: what arrives at the one goes on when it is written to the other."""
     descriptors = lab.ask("build", relayed=True).descriptors
     with ExitStack() as stack:
-        from_near, from_far = (stack.enter_context(socket.socket(fileno=one)) for one in descriptors)
+        from_near, from_far = map(stack.enter_context, map(closing, inlets(*map(socket_of, descriptors))))
         near = stack.enter_context(lab.socket("near", FAMILY[family], socket.SOCK_DGRAM))
         far = stack.enter_context(lab.socket("far", FAMILY[family], socket.SOCK_DGRAM))
         far.bind((FAR.address(family), 7))
-        for one in (from_near, from_far, near, far):
+        for one in (near, far):
             one.settimeout(RESPONSE)
 
         near.sendto(b"held", (FAR.address(family), 7))
-        frame = from_near.recv(2048)
+        select.select([from_near.socket], [], [], RESPONSE)
+        (frame,) = from_near.take(10)
         held = select.select([far], [], [], 0)[0]
-        from_far.send(frame)
+        from_far.socket.send(frame)
         octets_there, whence = far.recvfrom(2048)
         far.sendto(b"back", whence)
-        from_near.send(from_far.recv(2048))
+        select.select([from_far.socket], [], [], RESPONSE)
+        (answer,) = from_far.take(10)
+        from_near.socket.send(answer)
 
         assert held == []
         assert (octets_there, whence[0]) == (b"held", NEAR.address(family))
