@@ -71,6 +71,10 @@ class LinkProfile:
         """Seconds by which a frame may be late on purpose."""
         return max((rule.fate.by for rule in self.rules if isinstance(rule.fate, Delay)), default=0.0)
 
+    def as_record(self, seed: int) -> dict[str, Any]:
+        """What the record of a run says of it."""
+        return {"name": self.name, "purpose": self.purpose, "seed": seed, "rules": list(map(str, self.rules))}
+
     def weather(self, seed: int, test: str) -> tuple[Fault, ...]:
         """Its rules for one test."""
         return tuple(rule.fault(_seed(seed, test, place)) for place, rule in enumerate(self.rules))

@@ -59,6 +59,7 @@ Talker: TypeAlias = Attempt | Client | DatagramClient
 subject_key = pytest.StashKey[Judged]()
 wire_key = pytest.StashKey[Wire]()
 relay_key = pytest.StashKey[Relay]()
+weather_key = pytest.StashKey[tuple["Fault", ...]]()
 talkers_key = pytest.StashKey[list[Talker]]()
 
 
@@ -128,7 +129,8 @@ def lab(lab_process: Lab | str, request: pytest.FixtureRequest) -> Iterator[Lab]
         yield lab_process
     else:
         near, far = (socket.socket(fileno=end) for end in built.descriptors)
-        with Relay(near, far, lambda: lab_process.ask("fence", nonce=0), wrong.rule, _weather(request)) as relay:
+        weather = request.node.stash[weather_key] = _weather(request)
+        with Relay(near, far, lambda: lab_process.ask("fence", nonce=0), wrong.rule, weather) as relay:
             request.node.stash[relay_key] = relay
             yield lab_process
     lab_process.ask("clear")

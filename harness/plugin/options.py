@@ -47,6 +47,7 @@ class Settings:
     soak: float = 0.0  # seconds that the soak test goes on; 0 leaves it out
     repeat: int = 1  # times that every test is run
     link: LinkProfile | None = None  # laid under every test
+    link_name: str = ""  # as it was said: a name, or FILE#NAME
     link_seed: int = link_profile.SEED
     wrong_runtimes: tuple[Program, ...] = ()  # and stacks, that tests of the kernel meet beside the right one
 
@@ -147,6 +148,7 @@ def read(config: pytest.Config) -> Settings:
         "repeat": option.repeat,
         "soak": option.soak,
         "link": _link(option.link),
+        "link_name": option.link or "",
         "link_seed": option.link_seed,
         "version_command": option.version_command or "",
         "families": (option.family,) if option.family else FAMILIES,

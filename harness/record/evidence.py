@@ -29,6 +29,7 @@ WIRE = "wire.pcapng"
 SEGMENTS = "segments.txt"
 SUBJECT = "subject.txt"
 CALLS = "calls.json"
+FAULTS = "faults.jsonl"
 
 TEXT_LIMIT = 1 * MiB  # octets of finding.txt and of segments.txt
 OUTPUT_LIMIT = 64 * KiB  # octets of a subject's stdout, and of its stderr
@@ -60,6 +61,7 @@ class Shown:
     message: str = ""
     wire: bytes = b""
     talks: tuple[Talk, ...] = ()
+    faults: bytes = b""
 
 
 def folder_name(test: str) -> str:
@@ -83,6 +85,7 @@ def write(
     segments: str = "",
     subject: SubjectOutput | None = None,
     talks: Sequence[Talk] = (),
+    faults: bytes = b"",
 ) -> str:
     """Writes what is given into the test's folder beneath `run`; the folder's path relative to `run`."""
     relative = f"{FOLDER}/{folder_name(test)}"
@@ -101,6 +104,8 @@ def write(
         files[SUBJECT] = _account(subject)
     if talks:
         files[CALLS] = write_talks(talks)
+    if faults:
+        files[FAULTS] = faults
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
@@ -123,6 +128,7 @@ def read(run: Path, relative: str) -> Shown:
         message=_text(run, folder / FINDING),
         wire=_octets_of(run, folder / WIRE, DRAWN_LIMIT),
         talks=read_talks(_octets_of(run, folder / CALLS, DRAWN_LIMIT)),
+        faults=_octets_of(run, folder / FAULTS, DRAWN_LIMIT),
     )
 
 
