@@ -173,6 +173,8 @@ class _Page:
             f" · {self.style(_STYLE[Verdict.INCONCLUSIVE], f'{len(run.unstable)} unstable')}" if run.unstable else ""
         )
         yield f"{counts}{lost} · {_duration(run.seconds)}"
+        if run.weather:
+            yield f"{self.style(_FAINT, 'link')}    {one_line(run.weather)}"
         yield f"{self.style(_FAINT, 'report')}  {self.report}"
         code = run.exit
         number = self.style(_EXIT_STYLE.get(code, "1;31"), str(int(code)))

@@ -244,6 +244,12 @@ def run(rows: list[Result], *, planned: list[str] | None = None) -> Run:
         subjects=tuple(dict.fromkeys(one.subject for one in rows)),
         command=("sockspec", "check", "--serve", "./my server {port}", "--profile", "echo"),
         seed=7,
+        link={
+            "name": "lossy",
+            "purpose": "A bad <radio> link.",
+            "seed": 3,
+            "rules": ["anything is dropped with a chance of 0.02"],
+        },
         environment={
             "system": "Linux 6.18.0",
             "machine": "x86_64",
