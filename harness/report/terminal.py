@@ -174,7 +174,9 @@ class _Page:
         )
         yield f"{counts}{lost} · {_duration(run.seconds)}"
         if run.weather:
-            yield f"{self.style(_FAINT, 'link')}    {one_line(run.weather)}"
+            first, *more = textwrap.wrap(one_line(run.weather), self.width - 8)
+            yield f"{self.style(_FAINT, 'link')}    {first}"
+            yield from (f"        {line}" for line in more)
         yield f"{self.style(_FAINT, 'report')}  {self.report}"
         code = run.exit
         number = self.style(_EXIT_STYLE.get(code, "1;31"), str(int(code)))
