@@ -41,9 +41,12 @@ def traced(frames: Sequence[Frame], acts: Iterable[Act]) -> tuple[Traced, ...]:
     for frame in frames:
         if frame.far == frame.sent:
             went.setdefault((frame.sent, frame.octets), []).append(frame)
-    return tuple(
-        Traced(act, _met(came[act.sent], act), tuple(_passed(went, passage) for passage in act.passed)) for act in acts
-    )
+    found = []
+    for act in acts:
+        passed = [_passed(went, passage) for passage in act.passed]
+        alike = len({(passage.sent, passage.octets) for passage in act.passed}) < 2
+        found.append(Traced(act, _met(came[act.sent], act), tuple(sorted(passed) if alike else passed)))
+    return tuple(found)
 
 
 def _met(came: Sequence[Frame], act: Act) -> int:

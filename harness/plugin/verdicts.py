@@ -226,7 +226,7 @@ def _with_evidence(
         segments=_listing(capture, judgment, found) if capture else "",
         subject=_account(subject, told),
         talks=_talks(item.stash.get(talkers_key, []), subject),
-        faults=faults.write(did.rules, found) if did is not None and found else b"",
+        faults=faults.write(did.rules, found) if did is not None else b"",
     )
     return replace(result, evidence=path)
 

@@ -1,4 +1,4 @@
-"""Both ends of a relayed link: what was lost on the way is seen where it was sent, in one file, with one certificate."""
+"""Both ends of a relayed link: what was lost on its way is seen where it was sent, and one file has both views."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,6 +10,9 @@ from harness.lab import link_profile
 from harness.lab.fates import Delay, Drop
 from harness.lab.faults import Met
 from harness.lab.link_profile import LinkProfile, Rule, named, read, shipped
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TWO = """
 [field]
