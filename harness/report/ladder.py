@@ -46,20 +46,24 @@ _OUTSIDE: Final = 30  # of a call that fit outside
 _LONG_NS: Final = 20_000_000  # nothing happened for so long: worth a line
 
 
-LOST, TWICE, LATE, OVERTAKEN, CHANGED, TOO_LARGE = "lost", "twice", "late", "overtaken", "changed", "too-large"
+LOST, TWICE, DOUBLE, LATE, OVERTAKEN = "lost", "twice", "double", "late", "overtaken"
+CHANGED, TOO_LARGE = "changed", "too-large"
 
 # How the line of each runs from its start x, with the middle m, to its end e: the height y falls by d on the way.
 _LINES: Final = {
-    LOST: "M{x} {y}L{m} {h}M{m} {h}m-5 -5l10 10m0 -10l-10 10",
+    LOST: "M{x} {y}L{m} {h}M{m} {h}m-4 -3l8 8m0 -8l-8 8",
     TWICE: "M{x} {y}L{e} {z}m{p} -5l{q} 5l{p} 4M{x} {y5}L{e} {z5}",
+    DOUBLE: "M{x} {y}L{e} {z}m{p} -5l{q} 5l{p} 4",
     LATE: "M{x} {y}H{m}V{z}H{e}m{p} -5l{q} 5l{p} 5",
     OVERTAKEN: "M{x} {y}H{m}m-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0m4 4V{z}H{e}m{p} -5l{q} 5l{p} 5",
     CHANGED: "M{x} {y}L{b} {h}l{s3} -5l{s5} 10l{s5} -10l{s3} 5L{e} {z}m{p} -5l{q} 5l{p} 4",
     TOO_LARGE: "M{x} {y}L{m} {h}m0 -7v14",
 }
+KINDS: Final = tuple(_LINES)
 _WORDS: Final = {
     LOST: "lost",
     TWICE: "arrives twice",
+    DOUBLE: "a second time",
     LATE: "late",
     OVERTAKEN: "overtaken by the next",
     CHANGED: "changed",

@@ -118,6 +118,10 @@ class _Relay:
             if not one.act.sent and not arrived and one.frame:
                 unseen.add(one.frame)
             did |= dict.fromkeys(arrived or {one.frame}, what)
+            if what.kind == drawing.TWICE and not one.act.sent and arrived:  # the probe saw both: two arrows are there
+                first, *doubles = sorted(arrived)
+                del did[first]
+                did |= dict.fromkeys(doubles, Did(drawing.DOUBLE, "doubled by the relay"))
         far = by_ends(decode(frame for frame in frames if frame.far)) if unseen else {}
         return cls(did, frozenset(unseen), far)
 
@@ -132,8 +136,9 @@ class _Relay:
 
 def _picture(talk: Talk, packets: list[Packet], notes: Mapping[int, str], relay: _Relay) -> Picture:
     flow = Flow.assemble(packets, talk.near, talk.far, talk.protocol)
-    again = repeated(flow.steps)
     relayed = relay.of_flow(flow)
+    doubles = {number for number, did in relayed.did.items() if did.kind == drawing.DOUBLE}
+    again = repeated(flow.steps) - doubles
     graphs = (graph(flow, sent=sent, again=again) for sent in (True, False))
     return Picture(
         name=f"{talk.protocol.upper()} {talk.near} ↔ {talk.far}",
