@@ -16,6 +16,7 @@ came: a frame that the relay had sent on another processor may not come behind i
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import socket
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from harness.lab.acts import Act, Deed
     from harness.lab.fates import Fate
     from harness.lab.faults import About
+    from harness.lab.handle import Answer
     from harness.lab.inlet import Inlet
     from harness.lab.late import Waiting
     from harness.lab.stack import Rule
@@ -95,13 +97,13 @@ class Relay:
         self,
         near: socket.socket,
         far: socket.socket,
-        empty: Callable[[], object],
+        empty: Callable[[], Answer | None],
         rule: Rule | None = None,
         weather: Iterable[Fault] = (),
     ) -> None:
         """Forward between two packet sockets, as the lab has made them: what comes in at `near` the probe has sent.
 
-        `empty` sends a fence round, so that no frame from before a fault is still on its way when it begins to act.
+        `empty` sends a fence of number 0 round, so that no frame from before a fault is on its way when it begins.
         The `rule` of a wrong stack is asked first, and faults decide over what it lets pass. The `weather` is rules
         that hold all the time; they are asked behind those of the test.
         """
@@ -116,6 +118,9 @@ class Relay:
         self._held: list[tuple[Fault, Deed]] = []
         self._log = Log()
         self._lock = threading.Lock()
+        self._back: set[int] = set()  # processors through whose queues the fence of number 0 has come back
+        self._came_back = threading.Condition(self._lock)
+        self._refused = 0
         self._broken: BaseException | None = None  # what ended the forwarder early
         self.forwarder = threading.Thread(target=self._run, name="relay", daemon=True)
 
@@ -146,7 +151,7 @@ class Relay:
     def lost(self) -> int:
         """How many frames the kernel threw away because they came faster than they could go on."""
         with self._lock:
-            return self._near.source.lost + self._far.source.lost
+            return self._near.source.lost + self._far.source.lost + self._refused
 
     def claim_whole(self) -> None:
         """Inconclusive if frames were lost: no rule has met them, and nobody at either end is to blame."""
@@ -155,6 +160,16 @@ class Relay:
                 f"the relay of the link missed {lost} frames: they came faster than they could go on;"
                 " a smaller burst or a less busy machine lets it keep up"
             )
+
+    def fence(self) -> None:
+        """Send a fence round: what either end had sent before has met the rules, and what the far end got is there."""
+        with self._lock:
+            self._back.clear()
+        answer = self._empty()
+        processors = set() if answer is None else set(answer["processors"])
+        with self._came_back:
+            if not self._came_back.wait_for(lambda: processors <= self._back, budget.RESPONSE):
+                raise Inconclusive(f"a fence did not come back to the relay within {budget.RESPONSE:g} s")
 
     # -- rules
 
@@ -234,7 +249,7 @@ class Relay:
     @contextlib.contextmanager
     def _asking(self, rule: Fault | Replay, faults: Iterable[Fault]) -> Iterator[None]:
         """Ask a rule within the block, and let go at its end of what its faults hold."""
-        self._empty()
+        self.fence()
         with self._lock:
             self._ask([*self._set, rule])
         try:
@@ -301,7 +316,10 @@ class Relay:
     def _pass_marker(self, octets: bytes, marker: Marker, way: _Way) -> None:
         with self._lock:
             if not way.late.mark(octets):
-                _send_on(marker.processor, octets, way.toward)
+                self._send_on(marker.processor, octets, way.toward)
+            if marker.back and not marker.nonce:
+                self._back.add(marker.processor)
+                self._came_back.notify_all()
 
     def _forward(self, octets: bytes, way: _Way) -> None:
         with self._lock:
@@ -354,7 +372,7 @@ class Relay:
 
     def _put(self, octets: bytes, way: _Way, deed: Deed | None = None) -> None:
         """Put a frame on the wire, and behind it what waited for that."""
-        way.toward.send(octets)
+        self._send(octets, way.toward)
         if deed is not None:
             deed.passes(octets, sent=way.sent)
         if way.late.wants_another:
@@ -372,23 +390,30 @@ class Relay:
             if frame.deed is not None:
                 self._put(frame.octets, way, frame.deed)
             elif (marker := Marker.read(frame.octets)) is not None:
-                _send_on(marker.processor, frame.octets, way.toward)
+                self._send_on(marker.processor, frame.octets, way.toward)
+
+    def _send_on(self, processor: int, octets: bytes, toward: socket.socket) -> None:
+        """Send a frame through the queue of one processor, if this thread may run there."""
+        allowed = os.sched_getaffinity(0)
+        if processor not in allowed:
+            self._send(octets, toward)
+            return
+        os.sched_setaffinity(0, {processor})
+        try:
+            self._send(octets, toward)
+        finally:
+            os.sched_setaffinity(0, allowed)
+
+    def _send(self, octets: bytes, toward: socket.socket) -> None:
+        try:
+            toward.send(octets)
+        except OSError as refused:
+            if refused.errno != errno.ENOBUFS:
+                raise
+            self._refused += 1  # the queue of the other end is full: it is lost, as a frame that found no room here
 
 
 def _fault(about: About, fate: Fate, often: Often) -> Fault:
     likely = often.get("chance")
     chance = None if likely is None else Chance(likely, often.get("seed", 0))
     return Fault(about, fate, often.get("times"), chance, may_miss=often.get("may_miss", False))
-
-
-def _send_on(processor: int, octets: bytes, toward: socket.socket) -> None:
-    """Send a frame through the queue of one processor, if this thread may run there."""
-    allowed = os.sched_getaffinity(0)
-    if processor not in allowed:
-        toward.send(octets)
-        return
-    os.sched_setaffinity(0, {processor})
-    try:
-        toward.send(octets)
-    finally:
-        os.sched_setaffinity(0, allowed)

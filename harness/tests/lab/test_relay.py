@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.budget import RESPONSE, Stopwatch
+from harness.budget import RESPONSE
 from harness.capture.recording import Wire
 from harness.lab.ends import FAR, NEAR
 from harness.lab.fates import Delay, Drop, Duplicate, Hold
@@ -50,8 +50,8 @@ class Joined:
             self.near.send(text)
 
     def fence(self) -> None:
-        """What was sent has arrived."""
-        self.lab.ask("fence", nonce=1)
+        """What was sent has arrived at the far end, and what the far end has sent has met the rules."""
+        self.link.fence()
 
     def arrived(self) -> list[bytes]:
         """What has arrived at the far end when a fence has passed."""
@@ -149,25 +149,26 @@ def test_a_duplicated_datagram_arrives_twice(ends: Joined) -> None:
     assert [passage.octets for passage in act.passed] == [act.octets] * 2
 
 
-def test_a_delayed_datagram_comes_late_and_delayed_ones_in_order(ends: Joined) -> None:
-    with ends.link.delay(sent.datagram(size=1), by=0.05) as fault:
-        ends.send(b"a", b"at once", b"b", b"c")
-        fault.wait(at_least=3)
-        first = ends.far.recv(100)
-        later = [ends.far.recv(100) for _ in range(3)]
+def test_delayed_datagrams_come_late_and_in_order(ends: Joined) -> None:
+    with ends.link.delay(sent.datagram(), by=0.05):
+        ends.send(b"a", b"b", b"c")
 
-    assert (first, later) == (b"at once", [b"a", b"b", b"c"])
-    assert all(act.passed[0].time_ns - act.time_ns >= 0.05e9 for act in ends.link.log)
+        assert [ends.far.recv(100) for _ in range(3)] == [b"a", b"b", b"c"]
+
+    late = [act.passed[0].time_ns - act.time_ns for act in ends.link.log]
+    assert min(late) > 0.049e9  # the clock of the log may be set meanwhile
     assert told(ends.link)[0] == "delayed by 0.05 s: sent datagram (1 octet) 'a'"
 
 
-def test_a_delayed_datagram_is_late_when_the_block_has_ended_too(ends: Joined) -> None:
-    with ends.link.delay(sent.datagram(), by=0.05) as fault:
-        ends.send(b"late")
-        fault.wait()
-    ends.send(b"at once")
+def test_a_delayed_datagram_is_overtaken_when_the_block_has_ended_too(ends: Joined) -> None:
+    """A minute is longer than this test takes anywhere."""
+    with ends.link.delay(sent.datagram(b"late"), by=60):
+        ends.send(b"late", b"at once")
+        assert ends.far.recv(100) == b"at once"
+    ends.send(b"behind")
 
-    assert [ends.far.recv(100), ends.far.recv(100)] == [b"at once", b"late"]
+    assert ends.far.recv(100) == b"behind"
+    assert ends.link.log[0].passed == ()
 
 
 def test_a_reordered_datagram_goes_behind_the_next(ends: Joined) -> None:
@@ -244,7 +245,7 @@ def test_a_partition_lets_nothing_pass(ends: Joined, only: object, there: list[b
         ends.fence()
 
     assert ends.arrived() == there
-    assert waiting_at(ends.near) == back
+    assert ([ends.near.recv(100)] if back else waiting_at(ends.near)) == back
 
 
 def test_chance_strikes_the_same_frames_for_the_same_seed(ends: Joined) -> None:
@@ -520,11 +521,9 @@ def test_a_fence_waits_for_what_is_late(ends: Joined) -> None:
 def test_a_fence_does_not_wait_for_what_is_held(ends: Joined) -> None:
     with ends.link.hold(sent.datagram(b"held")):
         ends.send(b"held", b"free")
-        watch = Stopwatch()
         ends.fence()
 
         assert waiting_at(ends.far) == [b"free"]
-        assert watch.seconds < 5
 
 
 def test_markers_are_not_counted_and_no_rule_speaks_of_them(ends: Joined) -> None:
@@ -610,7 +609,7 @@ def test_the_kernel_tells_what_had_no_room(lab_process: Lab, family: str) -> Non
     near, far = (socket.socket(fileno=end) for end in lab_process.ask("build", relayed=True).descriptors)
     link = Relay(near, far, lambda: None)
     with joined(lab_process, link, family) as ends:
-        ends.send(*[b"x"] * (SLOTS + 50))
+        ends.send(*[b"x"] * (SLOTS + 500))
 
     with link, pytest.raises(Inconclusive, match=r"missed \d\d+ frames"):
         link.claim_whole()
