@@ -9,7 +9,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
 from harness import budget
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from socket import socket
 
-    from harness.capture.ring import Counts
     from harness.lab.fence import Marker
     from harness.lab.near import Near
     from harness.wire.frame import Frame
@@ -75,7 +74,6 @@ class Capture:
     passed: int  # frames at the tap by the kernel's own count, markers too
     dropped: int
     far: pcapng.FarTap | None = None
-    far_flows: tuple[Flow, ...] = ()  # the same, as the subject's end saw them
 
     def as_pcapng(self, comment: str, cited: Mapping[int, str] | None = None) -> bytes:
         """The octets of a pcapng file, with a comment for the whole and one for each frame that is cited."""
@@ -142,7 +140,13 @@ class Wire:
     @property
     def far(self) -> FarView:
         """The wire as the subject's end sees it: `wire.far.flow(client)`."""
-        return FarView(lambda talker: _of(talker, self._whole().far_flows))
+        return FarView(self._far_flow)
+
+    def _far_flow(self, talker: Talker) -> Flow:
+        capture = self._whole()
+        if capture.far is None:
+            raise LookupError("no relay is between the ends: what one sees the other sees, too")
+        return self._assemble(decode(frame for frame in capture.frames if frame.far), talker)
 
     def _whole(self) -> Capture:
         capture = self.capture()
@@ -193,13 +197,8 @@ class Wire:
             why=self._opening or closing,
             far=None if far is None else FarEnd(len(frames) - len(self.tap.frames), far.dropped),
         )
-        whole = Capture(tuple(frames), flows, certificate, self.tap.interface, counts.passed, counts.dropped)
-        return whole if far is None else self._with_far_end(whole, far)
-
-    def _with_far_end(self, whole: Capture, counts: Counts) -> Capture:
-        seen = pcapng.FarTap(self._near.far_interface, counts.passed, counts.dropped)
-        flows = self._flows(decode(frame for frame in whole.frames if frame.far))
-        return replace(whole, far=seen, far_flows=flows)
+        seen = None if far is None else pcapng.FarTap(self._near.far_interface, far.passed, far.dropped)
+        return Capture(tuple(frames), flows, certificate, self.tap.interface, counts.passed, counts.dropped, seen)
 
     def _flows(self, decoded: list[Packet]) -> tuple[Flow, ...]:
         packets = between(decoded)  # sorted once: a thousand clients are not sought in all that was captured
@@ -266,10 +265,7 @@ class FarView:
 
 def _of(talker: Talker, flows: tuple[Flow, ...]) -> Flow:
     """The flow of a talker."""
-    found = next((flow for flow in flows if (flow.near, flow.far) == (talker.near, talker.far)), None)
-    if found is None:
-        raise LookupError(f"no flow of {talker.near} <-> {talker.far}: nobody met it, or no relay is between the ends")
-    return found
+    return next(flow for flow in flows if (flow.near, flow.far) == (talker.near, talker.far))
 
 
 def _came_back(markers: list[Marker], nonce: int) -> set[int]:
