@@ -125,7 +125,11 @@ def families(*names: str) -> Callable[[Test], Test]:
 
 
 def exact(test: Test) -> Test:
-    """Say of a test that it claims which segments there are, one by one: it needs a link that loses none."""
+    """Say of a test that it claims of some segment that it did not come, or how many came.
+
+    It needs a link on which frames are no more than late: a segment that is sent again, or overtaken, is answered by
+    what is never seen else, as by the RST of an end that has gone meanwhile.
+    """
     test.__dict__["exact"] = True
     return test
 

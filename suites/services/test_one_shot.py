@@ -71,6 +71,7 @@ def check_nobody_is_served_after_the_first(subject: Subject, probe: Probe, wire:
     wire.flow(late).expect_only(sent.SYN, got.RST)
 
 
+@exact
 @covers("house:one-shot/orderly-fin")
 @pytest.mark.parametrize("size", [1, 1024])
 def check_ends_the_connection_in_order(subject: Subject, probe: Probe, wire: Wire, size: int) -> None:
@@ -84,6 +85,7 @@ def check_ends_the_connection_in_order(subject: Subject, probe: Probe, wire: Wir
     expect_no_reset(subject, probe, wire, client)
 
 
+@exact
 @covers("house:one-shot/orderly-fin", "house:any/small-segments")
 def check_message_in_many_segments_is_read_whole(subject: Subject, probe: Probe, wire: Wire) -> None:
     """A message that waits for the server in fourteen segments is one message: it is read whole, so FIN and no RST."""
@@ -96,6 +98,7 @@ def check_message_in_many_segments_is_read_whole(subject: Subject, probe: Probe,
     expect_no_reset(subject, probe, wire, client)
 
 
+@exact
 @covers("house:one-shot/orderly-fin")
 def check_fin_right_behind_the_message_does_no_harm(subject: Subject, probe: Probe, wire: Wire) -> None:
     """Message and FIN that wait together when the server looks are an ordinary session: it ends with FIN, not RST."""

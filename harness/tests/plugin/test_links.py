@@ -97,6 +97,6 @@ def test_what_means_nothing_there_is_not_applicable(sandbox: Sandbox) -> None:
 
     reasons = {row.test.partition("::")[2].partition("[")[0]: row.reason for row in ran.record.results}
     assert ran.code == Exit.NOTHING
-    assert reasons["every_segment"].startswith("claims which segments there are, one by one: on the link 'lossy'")
+    assert reasons["every_segment"].startswith("claims which segments came, and which did not: on the link 'lossy'")
     assert reasons["faults"].startswith("makes faults of its own on the link")
     assert reasons["as_a_raw_peer"].startswith("needs a link that loses nothing")
