@@ -17,6 +17,7 @@ pytest_plugins = [
     "harness.plugin.sharding",
     "harness.plugin.repeating",
     "harness.plugin.soaking",
+    "harness.plugin.weather",
     "harness.plugin.ledger",
     "harness.plugin.interruption",
 ]

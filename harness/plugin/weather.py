@@ -11,16 +11,28 @@ A link on which frames are no more than late keeps all of these promises but tha
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import pytest
 
 from harness.plugin.options import settings_of
 from harness.plugin.selection import program_of
 from harness.subject.protocol import transport_of
 
 if TYPE_CHECKING:
-    import pytest
-
     from harness.lab.link_profile import LinkProfile
+
+
+SLOW: Final = 600  # seconds for one test over a link that delays: hundreds of clients one behind the other add up
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give the tests of a run over a slow link more time before the net below them (pytest-timeout) ends them."""
+    link = settings_of(config).link
+    if link is not None and link.delay:
+        for item in items:
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(SLOW))
 
 
 def fair_weather(item: pytest.Item, profile: LinkProfile) -> str:

@@ -187,8 +187,8 @@ def test_on_a_slow_link_what_is_late_is_not_missing(clock: Clock) -> None:
     """There and back again a frame is on its way for twice the delay of each way."""
     slow = Pace.over(named("slow"))
 
-    assert slow.idle == pytest.approx(patience.IDLE + 0.2)
-    assert Patience(Watched(repeat(IDLE)), pace=slow).until(clock.after(2.1)).came
+    assert slow.idle == pytest.approx(patience.IDLE + 0.08)
+    assert Patience(Watched(repeat(IDLE)), pace=slow).until(clock.after(2.05)).came
 
 
 def test_on_a_clean_link_patience_is_as_ever() -> None:
