@@ -45,7 +45,6 @@ def visit(subject: Subject, probe: Probe, session: Session) -> None:
     probe.let_settle(subject)
 
 
-@exact
 @dataclass(frozen=True)
 class Held:
     """One kind of thing that a server holds, and how much more of it a batch of clients may leave."""
@@ -69,6 +68,7 @@ HELD = (
 )
 
 
+@exact
 @profiles(*SERVICES, *UDP_SERVICES)
 @covers(
     "house:any/no-process-leak", "house:any/no-descriptor-leak", "house:any/memory-levels-off", "house:any/survives"
