@@ -84,6 +84,7 @@ __all__ = [
     "checksum_fault",
     "control",
     "covers",
+    "exact",
     "families",
     "got",
     "octets",
@@ -129,6 +130,17 @@ def families(*names: str) -> Callable[[Test], Test]:
         return test
 
     return mark
+
+
+def exact(test: Test) -> Test:
+    """Say of a test that it claims of some segment that it did not come, or how many came.
+
+    Or that clients leave by RST: one that is lost is not sent again, and the subject waits for who has gone.
+    It needs a link on which frames are no more than late: a segment that is sent again, or overtaken, is answered by
+    what is never seen else, as by the RST of an end that has gone meanwhile.
+    """
+    test.__dict__["exact"] = True
+    return test
 
 
 def profiles(*names: str) -> Callable[[Test], Test]:

@@ -2,13 +2,22 @@
 
 Five facts: the opening marker was seen before anything else, the closing fence after it, the kernel dropped no frame
 for want of a slot, no acknowledgment covers octets that were not captured, and the octets that the sockets gave are
-those on the wire. If one does not hold, what the test would conclude is inconclusive.
+those on the wire. Where a relay is between the ends, the tap of the subject's end is certified with the other. If one
+of these does not hold, what the test would conclude is inconclusive.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+
+
+@dataclass(frozen=True)
+class FarEnd:
+    """What the tap at the subject's end of a link with a relay tells."""
+
+    frames: int
+    dropped: int
 
 
 @dataclass(frozen=True)
@@ -21,6 +30,7 @@ class Certificate:
     dropped: int
     unseen: tuple[str, ...] = ()
     differing: tuple[str, ...] = ()
+    far: FarEnd | None = None
     why: str = ""  # of a marker or fence that was not seen as it should: what the lab said
 
     @property
@@ -37,14 +47,16 @@ class Certificate:
             found.append(f"the opening marker was not the first frame{why}")
         if not self.closed:
             found.append(f"the closing fence was not seen{why if self.opened else ''}")
-        if self.dropped:
-            frames = "1 frame was" if self.dropped == 1 else f"{self.dropped} frames were"
-            found.append(f"{frames} dropped for want of room")
+        for dropped, where in ((self.dropped, ""), (self.far.dropped if self.far else 0, " at the far end")):
+            if dropped:
+                frames = "1 frame was" if dropped == 1 else f"{dropped} frames were"
+                found.append(f"{frames} dropped for want of room{where}")
         return (*found, *_first(self.unseen), *_first(self.differing))
 
     def __str__(self) -> str:
         if self.holds:
-            return f"whole: {self.frames} frames, none dropped, every acknowledged octet captured"
+            beside = f" and {self.far.frames} at the far end" if self.far else ""
+            return f"whole: {self.frames} frames{beside}, none dropped, every acknowledged octet captured"
         return f"not whole ({self.frames} frames): {'; '.join(self.faults)}"
 
     def as_record(self) -> dict[str, Any]:

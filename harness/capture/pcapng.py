@@ -1,9 +1,9 @@
 """Captures as a file: pcapng written, pcapng and classic pcap read (draft-ietf-opsawg-pcapng, draft-ietf-opsawg-pcap).
 
-A capture that we write has one section with the test and its verdict as comment, one interface named for the tap, a
-packet block for each frame with its direction and, where a finding cites it, the reason as comment, and at the end what
-the kernel counted. Times are in nanoseconds. Wireshark numbers packets by their place, so a frame must stand where its
-number says, or the comments would point elsewhere than the failure text.
+A capture that we write has one section with the test and its verdict as comment, an interface named for each tap, a
+packet block for each frame with its interface, its direction and, where a finding cites it or the relay acted on it,
+the reason as comment, and at the end what the kernel counted. Times are in nanoseconds. Wireshark numbers packets by
+their place, so a frame must stand where its number says, or the comments would point elsewhere than the failure text.
 
 Pure: octets in, octets out. A file that ends early or that contradicts itself raises `BadCapture`; a shorter capture
 than was taken would be a lie about the evidence.
@@ -12,7 +12,7 @@ than was taken would be a lie about the evidence.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from harness.wire.frame import Frame
@@ -24,6 +24,7 @@ SECTION, INTERFACE, SIMPLE_PACKET, STATISTICS, PACKET = 0x0A0D0D0A, 1, 3, 5, 6
 BYTE_ORDER: Final = 0x1A2B3C4D
 ORDERS: Final = {BYTE_ORDER.to_bytes(4, "little"): "<", BYTE_ORDER.to_bytes(4, "big"): ">"}
 ETHERNET: Final = 1  # link type
+FAR_END: Final = "the subject's end"  # description by which our second interface is told from a stranger's
 WHOLE_FRAMES: Final = 262144  # snaplen of a tap that cuts nothing
 
 END, COMMENT = 0, 1
@@ -50,6 +51,15 @@ class BadCapture(ValueError):  # noqa: N818 - what the file is
 
 
 @dataclass(frozen=True)
+class FarTap:
+    """The tap at the subject's end of a link, where a relay is between: the second interface of a file."""
+
+    interface: str
+    received: int | None = None  # frames that the kernel counted there
+    dropped: int | None = None  # of those, lost for want of space
+
+
+@dataclass(frozen=True)
 class Capture:
     """Frames with all that a file tells of them."""
 
@@ -64,6 +74,7 @@ class Capture:
     snaplen: int = WHOLE_FRAMES
     received: int | None = None  # frames that the kernel counted at the tap
     dropped: int | None = None  # of those, lost for want of space
+    far: FarTap | None = None  # where the frames were seen whose `far` is true
 
     def __str__(self) -> str:
         dropped = "" if self.dropped is None else f", {self.dropped} dropped"
@@ -81,10 +92,16 @@ def write(capture: Capture) -> bytes:
     for place, frame in enumerate(capture.frames, start=1):
         if frame.number != place:
             raise ValueError(f"frame #{frame.number} stands at place {place}: Wireshark would number it differently")
-    blocks = [_section(capture), _interface(capture)]
+    blocks = [_section(capture), _interface(capture.interface, capture.description, capture.snaplen)]
+    if capture.far is not None:
+        blocks.append(_interface(capture.far.interface, FAR_END, capture.snaplen))
+    elif strays := [frame.number for frame in capture.frames if frame.far]:
+        raise ValueError(f"frames of a far tap that the capture does not have: {strays}")
     blocks.extend(_packet(frame, capture.comments.get(frame.number, "")) for frame in capture.frames)
-    if capture.received is not None or capture.dropped is not None:
-        blocks.append(_statistics(capture))
+    last_ns = capture.frames[-1].time_ns if capture.frames else 0
+    for place, tap in enumerate((capture, capture.far)):
+        if tap is not None and (tap.received is not None or tap.dropped is not None):
+            blocks.append(_statistics(place, tap.received, tap.dropped, last_ns))
     return b"".join(blocks)
 
 
@@ -99,28 +116,27 @@ def _section(capture: Capture) -> bytes:
     return _block(SECTION, struct.pack("<IHHq", BYTE_ORDER, 1, 0, -1), options)
 
 
-def _interface(capture: Capture) -> bytes:
+def _interface(name: str, description: str, snaplen: int) -> bytes:
     options = (
-        _text(IF_NAME, capture.interface),
-        _text(IF_DESCRIPTION, capture.description),
+        _text(IF_NAME, name),
+        _text(IF_DESCRIPTION, description),
         _option(IF_RESOLUTION, bytes([NANOSECONDS])),
     )
-    return _block(INTERFACE, struct.pack("<HHI", ETHERNET, 0, capture.snaplen), options)
+    return _block(INTERFACE, struct.pack("<HHI", ETHERNET, 0, snaplen), options)
 
 
 def _packet(frame: Frame, comment: str) -> bytes:
     direction = OUTBOUND if frame.sent else INBOUND
     options = (_text(COMMENT, comment), _option(EPB_FLAGS, struct.pack("<I", direction)))
     high, low = frame.time_ns >> 32, frame.time_ns & 0xFFFFFFFF
-    header = struct.pack("<IIIII", 0, high, low, len(frame.octets), frame.size)
+    header = struct.pack("<IIIII", int(frame.far), high, low, len(frame.octets), frame.size)
     return _block(PACKET, header + _padded(frame.octets), options)
 
 
-def _statistics(capture: Capture) -> bytes:
-    counts = ((ISB_RECEIVED, capture.received), (ISB_DROPPED, capture.dropped))
+def _statistics(place: int, received: int | None, dropped: int | None, last_ns: int) -> bytes:
+    counts = ((ISB_RECEIVED, received), (ISB_DROPPED, dropped))
     options = [_option(code, struct.pack("<Q", number)) for code, number in counts if number is not None]
-    last_ns = capture.frames[-1].time_ns if capture.frames else 0
-    return _block(STATISTICS, struct.pack("<III", 0, last_ns >> 32, last_ns & 0xFFFFFFFF), options)
+    return _block(STATISTICS, struct.pack("<III", place, last_ns >> 32, last_ns & 0xFFFFFFFF), options)
 
 
 def _block(kind: int, body: bytes, options: Iterable[bytes]) -> bytes:
@@ -227,7 +243,8 @@ def _read_blocks(octets: bytes) -> Capture:
     comments: dict[int, str] = {}
     interfaces: list[_Interface] = []  # of the current section
     words: dict[tuple[int, int], str] = {}  # (kind of block, option) -> text; several lines if given several times
-    counts: dict[int, int] = {}
+    counts: dict[tuple[int, int], int] = {}  # (interface, option) -> frames
+    far: FarTap | None = None
     snaplen = 0
     for block in _blocks(octets):
         if block.kind == SECTION:
@@ -236,18 +253,24 @@ def _read_blocks(octets: bytes) -> Capture:
         elif block.kind == INTERFACE:
             interfaces.append(_read_interface(block))
             snaplen = max(snaplen, interfaces[-1].snaplen)
-            _take_words(words, block, 8)
+            if len(interfaces) == 2 and (name := _far_name(block)) is not None:
+                far = FarTap(name)
+            else:
+                _take_words(words, block, 8)
         elif block.kind == PACKET:
             frame, comment = _read_packet(block, interfaces, len(frames) + 1)
-            frames.append(frame)
+            frames.append(frame if far is None else frame._replace(far=block.unpack("I")[0] == 1))
             if comment:
                 comments[frame.number] = comment
         elif block.kind == SIMPLE_PACKET:
             frames.append(_read_simple_packet(block, interfaces, len(frames) + 1))
         elif block.kind == STATISTICS:
+            place = int(far is not None and block.unpack("I")[0] == 1)
             for code, value in block.options(12):
                 if code in (ISB_RECEIVED, ISB_DROPPED):
-                    counts[code] = counts.get(code, 0) + _number(value, block.order)
+                    counts[place, code] = counts.get((place, code), 0) + _number(value, block.order)
+    if far is not None:
+        far = replace(far, received=counts.get((1, ISB_RECEIVED)), dropped=counts.get((1, ISB_DROPPED)))
     return Capture(
         frames=tuple(frames),
         comments=comments,
@@ -258,9 +281,17 @@ def _read_blocks(octets: bytes) -> Capture:
         interface=words.get((INTERFACE, IF_NAME), ""),
         description=words.get((INTERFACE, IF_DESCRIPTION), ""),
         snaplen=snaplen,
-        received=counts.get(ISB_RECEIVED),
-        dropped=counts.get(ISB_DROPPED),
+        received=counts.get((0, ISB_RECEIVED)),
+        dropped=counts.get((0, ISB_DROPPED)),
+        far=far,
     )
+
+
+def _far_name(block: _Block) -> str | None:
+    """The name of an interface that is our far tap; None of any other."""
+    words: dict[tuple[int, int], str] = {}
+    _take_words(words, block, 8)
+    return words.get((INTERFACE, IF_NAME), "") if words.get((INTERFACE, IF_DESCRIPTION)) == FAR_END else None
 
 
 def _take_words(words: dict[tuple[int, int], str], block: _Block, start: int) -> None:

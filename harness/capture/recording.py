@@ -6,6 +6,7 @@ What a suite knows as `wire`. `flow()` sends a fence round first, so what is not
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import os
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from harness import budget
 from harness.analysis.accounting import Delivered, undelivered, unseen
 from harness.budget import Deadline
 from harness.capture import pcapng, port_filter
-from harness.capture.certificate import Certificate
+from harness.capture.both_ends import BothEnds
+from harness.capture.certificate import Certificate, FarEnd
 from harness.capture.ring import Tap
 from harness.verdict import Inconclusive
 from harness.wire.decode import decode
@@ -24,8 +26,10 @@ from harness.wire.segment import ACK, SYN, Segment, Truncated
 from harness.wire.step import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from socket import socket
 
+    from harness.lab.fence import Marker
     from harness.lab.near import Near
     from harness.wire.frame import Frame
     from harness.wire.pattern import Pattern
@@ -63,12 +67,13 @@ class FourTuple:
 class Capture:
     """All that was recorded in one test, with its certificate."""
 
-    frames: tuple[Frame, ...]
-    flows: tuple[Flow, ...]
+    frames: tuple[Frame, ...]  # of both ends, where a relay is between
+    flows: tuple[Flow, ...]  # as the probe's end saw them
     certificate: Certificate
     interface: str
     passed: int  # frames at the tap by the kernel's own count, markers too
     dropped: int
+    far: pcapng.FarTap | None = None
 
     def as_pcapng(self, comment: str, cited: Mapping[int, str] | None = None) -> bytes:
         """The octets of a pcapng file, with a comment for the whole and one for each frame that is cited."""
@@ -80,6 +85,7 @@ class Capture:
                 comment=comment,
                 received=self.passed,
                 dropped=self.dropped,
+                far=self.far,
             )
         )
 
@@ -90,17 +96,24 @@ class Wire:
     def __init__(self, near: Near) -> None:
         """Open the tap on the side `near` and send the opening marker round."""
         self._near = near
-        packet = near.tap()
-        if near.port is not None:
-            port_filter.attach(packet, near.port)
-        self.tap = Tap(packet, near.interface, slots=near.slots, slot=near.slot, loopback=near.loopback)
+        self._far_tap = self._tap(near.far_tap(), near.far_interface) if near.far_interface else None
+        own = self._tap(near.tap(), near.interface)
+        self.tap: Tap | BothEnds = own if self._far_tap is None else BothEnds(own, self._far_tap)
         self._talkers: list[Talker] = []
         self._packets: list[Packet] = []  # what the first `_read` frames mean
         self._read = 0
         self._opening = self._fence() or ("" if near.loopback else self._early())
 
+    def _tap(self, packet: socket, interface: str) -> Tap:
+        near = self._near
+        if near.port is not None:
+            port_filter.attach(packet, near.port)
+        far = interface == near.far_interface
+        return Tap(packet, interface, slots=near.slots, slot=near.slot, loopback=near.loopback, far=far)
+
     def _early(self) -> str:
-        return f"{len(self.tap.frames)} frames came before it" if self.tap.frames else ""
+        early = len(self.tap.all if isinstance(self.tap, BothEnds) else self.tap.frames)
+        return f"{early} frames came before it" if early else ""
 
     def __enter__(self) -> Self:
         return self
@@ -112,12 +125,34 @@ class Wire:
         """Take note of a client whose flow may be asked for."""
         self._talkers.append(talker)
 
+    def frame(self, number: int) -> Frame:
+        """The frame of this number; LookupError if the probe's end has seen none."""
+        frames = self.tap.frames
+        place = bisect.bisect_left(frames, number, key=lambda frame: frame.number)
+        if place == len(frames) or frames[place].number != number:
+            raise LookupError(f"the tap has seen no frame #{number}")
+        return frames[place]
+
     def flow(self, talker: Talker) -> Flow:
         """All that passed between a client and the subject up to now; Inconclusive when the capture is not whole."""
+        return _of(talker, self._whole().flows)
+
+    @property
+    def far(self) -> FarView:
+        """The wire as the subject's end sees it: `wire.far.flow(client)`."""
+        return FarView(self._far_flow)
+
+    def _far_flow(self, talker: Talker) -> Flow:
+        capture = self._whole()
+        if capture.far is None:
+            raise LookupError("no relay is between the ends: what one sees the other sees, too")
+        return self._assemble(decode(frame for frame in capture.frames if frame.far), talker)
+
+    def _whole(self) -> Capture:
         capture = self.capture()
         if not capture.certificate.holds:
             raise Inconclusive(f"the capture is {capture.certificate}")
-        return next(flow for flow in capture.flows if (flow.near, flow.far) == (talker.near, talker.far))
+        return capture
 
     def so_far(self, talker: Talker) -> Flow:
         """What was captured up to now, without a fence: to look whether something came, not that it did not."""
@@ -148,10 +183,7 @@ class Wire:
     def capture(self) -> Capture:
         """Everything up to now, closed by a fence."""
         closing = self._fence()
-        packets = between(self._decoded())  # sorted once: a thousand clients are not sought in all that was captured
-        flows = tuple(
-            self._assemble(packets.get(frozenset((talker.near, talker.far)), []), talker) for talker in self._talkers
-        )
+        flows = self._flows(self._decoded())
         counts = self.tap.counts()
         holes: list[str] = []
         differing: list[str] = []
@@ -159,6 +191,8 @@ class Wire:
             if (delivered := talker.delivered()) is not None:
                 holes += unseen(flow)
                 differing += filter(None, [undelivered(flow, delivered)])
+        far = self._far_tap.counts() if self._far_tap is not None else None
+        frames = self.tap.all if isinstance(self.tap, BothEnds) else self.tap.frames
         certificate = Certificate(
             opened=not self._opening,
             closed=not closing,
@@ -167,8 +201,16 @@ class Wire:
             unseen=tuple(holes),
             differing=tuple(differing),
             why=self._opening or closing,
+            far=None if far is None else FarEnd(len(frames) - len(self.tap.frames), far.dropped),
         )
-        return Capture(tuple(self.tap.frames), flows, certificate, self.tap.interface, counts.passed, counts.dropped)
+        seen = None if far is None else pcapng.FarTap(self._near.far_interface, far.passed, far.dropped)
+        return Capture(tuple(frames), flows, certificate, self.tap.interface, counts.passed, counts.dropped, seen)
+
+    def _flows(self, decoded: list[Packet]) -> tuple[Flow, ...]:
+        packets = between(decoded)  # sorted once: a thousand clients are not sought in all that was captured
+        return tuple(
+            self._assemble(packets.get(frozenset((talker.near, talker.far)), []), talker) for talker in self._talkers
+        )
 
     def _decoded(self) -> list[Packet]:
         new = self.tap.frames[self._read :]
@@ -192,10 +234,46 @@ class Wire:
         deadline = Deadline(_MARKERS_BACK)
         while True:
             self.tap.collect()
-            missing -= {marker.processor for marker in self.tap.markers if marker.nonce == nonce and marker.back}
+            missing -= _came_back(self.tap.markers, nonce)
             if not missing:
                 self.tap.markers.clear()
-                return ""
+                return self._settled(nonce)
             if deadline.over:
                 return f"the markers of processors {sorted(missing)} did not come back within {deadline}"
             self.tap.wait(deadline.left)
+
+    def _settled(self, nonce: int) -> str:
+        """See that the far tap, which they passed on their way, has seen the markers too; why not, else empty."""
+        if not isinstance(self.tap, BothEnds):
+            return ""
+        self.tap.settle()
+        seen = _came_back(self.tap.far.markers, nonce)
+        self.tap.far.markers.clear()
+        return "" if seen else f"the tap at {self._near.far_interface} has not seen its markers"
+
+
+class FarView:
+    """The wire as it is seen at the subject's end of a link with a relay between: before the relay, what the subject
+    sent; behind it, what came of what the probe sent.
+    """
+
+    def __init__(self, flow: Callable[[Talker], Flow]) -> None:
+        """Look through `flow`."""
+        self._flow = flow
+
+    def flow(self, talker: Talker) -> Flow:
+        """All that passed at the subject's end; Inconclusive when the capture is not whole.
+
+        LookupError where no relay is between: both ends see the same then, so `wire.flow` tells it.
+        """
+        return self._flow(talker)
+
+
+def _of(talker: Talker, flows: tuple[Flow, ...]) -> Flow:
+    """The flow of a talker."""
+    return next(flow for flow in flows if (flow.near, flow.far) == (talker.near, talker.far))
+
+
+def _came_back(markers: list[Marker], nonce: int) -> set[int]:
+    """The processors whose markers of this fence were seen on their way back."""
+    return {marker.processor for marker in markers if marker.nonce == nonce and marker.back}

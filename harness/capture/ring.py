@@ -42,14 +42,23 @@ class Tap:
     """Every frame at one interface from the moment this is made. A context manager."""
 
     def __init__(
-        self, packet: socket.socket, interface: str, *, slots: int = SLOTS, slot: int = SLOT, loopback: bool = False
+        self,
+        packet: socket.socket,
+        interface: str,
+        *,
+        slots: int = SLOTS,
+        slot: int = SLOT,
+        loopback: bool = False,
+        far: bool = False,
     ) -> None:
         """Map the ring of `slots` slots of `slot` octets that the packet socket has; the tap owns the socket.
 
-        On a `loopback` interface each frame would show twice; there only the arriving one is taken.
+        On a `loopback` interface each frame would show twice; there only the arriving one is taken. At the `far` end of
+        a link what leaves is what the subject sent.
         """
         self._socket = packet
         self._slot, self._slots = slot, slots
+        self._far = far
         if loopback:
             packet.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
         self._ring = mmap.mmap(packet.fileno(), slots * slot)
@@ -77,7 +86,7 @@ class Tap:
     def collect(self) -> int:
         """Take every frame that is there out of the ring, into `frames` and `markers`; return how many."""
         ring, slot, slots, at = self._ring, self._slot, self._slots, self._next
-        frames, number = self.frames, len(self.frames)
+        frames, number, far = self.frames, len(self.frames), self._far
         taken = 0
         while taken < slots:
             base = at * slot
@@ -86,7 +95,7 @@ class Tap:
                 break
             start = base + offset
             octets = ring[start : start + captured]
-            sent = ring[base + _PACKET_TYPE] == _OUTGOING
+            sent = (ring[base + _PACKET_TYPE] == _OUTGOING) is not far
             ring[base : base + 4] = _FREE
             at = at + 1 if at + 1 < slots else 0
             taken += 1
@@ -94,7 +103,7 @@ class Tap:
                 self.markers.append(marker)
                 continue
             number += 1
-            frames.append(Frame(number, seconds * 1_000_000_000 + nanoseconds, sent, octets, size))
+            frames.append(Frame(number, seconds * 1_000_000_000 + nanoseconds, sent, octets, size, far))
         self._next = at
         return taken
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from scapy.packet import Packet
 
+    from harness.capture.both_ends import BothEnds
     from harness.capture.ring import Tap
     from harness.wire.frame import Frame
 
@@ -26,7 +27,7 @@ class ScapySocket(SuperSocket):  # type: ignore[misc] # scapy is untyped here
 
     desc = "reads the frames that a sockspec tap has captured"
 
-    def __init__(self, tap: Tap) -> None:
+    def __init__(self, tap: Tap | BothEnds) -> None:
         """Read from `tap`, which goes on belonging to its owner."""
         self._tap = tap
         self._given = 0

@@ -11,18 +11,21 @@ import pytest
 
 from harness import bundle
 from harness.cli import outputs
+from harness.lab import link_profile
 from harness.plugin.ledger import ledger_key
 from harness.plugin.options import (
     EXPLORE_HELP,
     EXPLORE_SEED,
     EXPLORE_SEED_HELP,
+    LINK_SEED_HELP,
     PCAP,
     REPEAT_HELP,
     SOAK_HELP,
-    number,
+    link_help,
     profile_words,
     seconds,
     times,
+    whole_number,
 )
 from harness.record.disk import RecordError
 from harness.report.model import Exit
@@ -38,6 +41,7 @@ examples:
   sockspec check udp://[::1]:7 --profile udp-echo
   sockspec check --serve 'redis-server --port {port} --bind {host}' --profile redis
   sockspec check --serve './myserver {port}' --profile FILE.toml   (docs/own-protocol.md)
+  sockspec check --serve './myserver {host} {port}' --profile echo --link lossy   (docs/links.md)
   sockspec check --profile greeting -k 'one_line and v4'
 """
 
@@ -68,10 +72,12 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument(
         "--shard", metavar="K/N", help="only the K-th of N parts of the tests; `sockspec merge` joins them"
     )
+    parser.add_argument("--link", metavar="L", help=link_help())
+    parser.add_argument("--link-seed", metavar="N", type=whole_number, default=link_profile.SEED, help=LINK_SEED_HELP)
     parser.add_argument("--repeat", metavar="N", type=times, default=1, help=REPEAT_HELP)
     parser.add_argument("--soak", metavar="SECONDS", type=seconds, default=0.0, help=SOAK_HELP)
     parser.add_argument("--explore", metavar="SECONDS", type=seconds, default=0.0, help=EXPLORE_HELP)
-    parser.add_argument("--explore-seed", metavar="N", type=number, default=EXPLORE_SEED, help=EXPLORE_SEED_HELP)
+    parser.add_argument("--explore-seed", metavar="N", type=whole_number, default=EXPLORE_SEED, help=EXPLORE_SEED_HELP)
     parser.add_argument("--strict", action="store_true", help="a missed SHOULD fails the run")
     outputs.offer(parser)
     parser.add_argument("--report", metavar="DIR", help="where the report goes (default: a new folder in reports/runs)")
@@ -126,6 +132,8 @@ def pytest_arguments(chosen: argparse.Namespace) -> list[str]:
     words += [f"{name}={value}" for name, value in given.items() if value is not None]
     if chosen.version_command is not None:
         words.append(f"--version-command={chosen.version_command}")
+    if chosen.link is not None:
+        words += [f"--link={chosen.link}", f"--link-seed={chosen.link_seed}"]
     if chosen.soak:
         words.append(f"--soak={chosen.soak:.0f}")
     if chosen.explore:

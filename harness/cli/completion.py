@@ -1,4 +1,4 @@
-"""`sockspec completion SHELL`: the script by which a shell completes commands, options, profiles and folders.
+"""`sockspec completion SHELL`: the script by which a shell completes commands, options, profiles, links and folders.
 
 It is made from the parsers of the command line, so it knows what they know; profiles are added as choices here only,
 since any FILE.toml is one too.
@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from harness.cli.words import command
+from harness.lab import link_profile
 from harness.report.model import Exit
 from harness.subject import protocol
 from harness.subject.profile import PROFILES
@@ -51,6 +52,8 @@ def run(chosen: argparse.Namespace) -> int:
             action.complete = shtab.FILE  # type: ignore[attr-defined] # likewise
         elif "--profile" in action.option_strings:
             action.choices = [*PROFILES, *protocol.samples()]
+        elif "--link" in action.option_strings:
+            action.choices = link_profile.names()
     sys.stdout.write(shtab.complete(chosen.parser, shell=chosen.shell))
     return Exit.HOLDS
 

@@ -1,4 +1,4 @@
-"""`sockspec list`: the profiles, the reference servers, the requirements, or how these stand after a run."""
+"""`sockspec list`: profiles, reference servers and link profiles, the requirements, or how these stand after a run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness import bundle
 from harness.cli.words import command
+from harness.lab import link_profile
 from harness.proof import mutants
 from harness.proof.requirements import requirement_matrix
 from harness.record.disk import RecordError
@@ -70,6 +71,10 @@ def profiles() -> list[str]:
     for name, sample in protocol.samples().items():
         lines.append(f"  {name:{width}}  {sample.transport}  {sample.purpose}")
         lines += [f"  {'':{width}}       {line}" for line in _spoken_by(name)]
+    links = link_profile.shipped()
+    lines += ["", "link profiles, for --link, as is any FILE.toml#NAME (docs/links.md):"]
+    width = max(map(len, links))
+    lines += [f"  {name:{width}}  {one.purpose}" for name, one in links.items()]
     return lines
 
 

@@ -15,7 +15,7 @@ from harness.capture.recording import Wire
 from harness.lab.near import LabNear
 from harness.lab.relay import Relay
 from harness.probe.probe import Probe
-from harness.subject.patience import IDLE, Patience
+from harness.subject.patience import IDLE, Pace, Patience
 from harness.subject.process import start
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Maker:
             stack.callback(subject.close)
 
             def patience(watched: Watched) -> Patience:
-                return Patience(watched, wire.tap.collect if wire is not None else _nothing, idle=idle)
+                return Patience(watched, wire.tap.collect if wire is not None else _nothing, pace=Pace.after(idle))
 
             def met(talker: Attempt | Client | DatagramClient) -> None:
                 if wire is not None:

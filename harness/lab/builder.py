@@ -31,11 +31,13 @@ class Ground:
     near_marker: int  # sockets of the fence
     far_marker: int
     tap: int  # a packet socket of the near end with its ring, bound to nothing
+    far_tap: int | None = None  # the same of the far end, where a relay is between
     relay: tuple[int, ...] = ()  # packet sockets for both halves of a link, unbound: a relay forwards between them
 
     def descriptors(self) -> list[int]:
         """All of them, in the order in which they are handed over."""
-        return [self.near, self.far, self.near_marker, self.far_marker, self.tap, *self.relay]
+        far_tap = [] if self.far_tap is None else [self.far_tap]
+        return [self.near, self.far, self.near_marker, self.far_marker, self.tap, *far_tap, *self.relay]
 
     def close(self) -> None:
         """Let it go; the kernel takes interfaces and sockets with it."""
@@ -53,6 +55,7 @@ def make(*, relayed: bool = False) -> Ground:
             tap = packet.with_ring(packet.unbound())
         with kernel.inside(wiring.far, home):
             far = fence.marker_socket(FAR.v4[0], NEAR.v4[0])
+            far_tap = packet.with_ring(packet.unbound()).detach() if relayed else None
         relay: list[int] = []
         if relayed:
             with kernel.inside(wiring.middle, home):
@@ -61,22 +64,21 @@ def make(*, relayed: bool = False) -> Ground:
     finally:
         kernel.setns(home)
         os.close(home)
-    return Ground(wiring.near, wiring.far, near.detach(), far.detach(), tap.detach(), tuple(relay))
+    return Ground(wiring.near, wiring.far, near.detach(), far.detach(), tap.detach(), far_tap, tuple(relay))
 
 
 def serve(channel: socket.socket) -> None:
     """Hand over a ground for each request, until the other end of the channel is gone."""
     os.nice(_COURTESY)
-    spare = _attempt(relayed=False)
+    spare = {PLAIN: _attempt(relayed=False)}  # of each kind that was asked for, one
     while request := channel.recv(_ANSWER):
-        ground = _attempt(relayed=True) if request == RELAYED else spare
+        ground = spare.pop(request, None) or _attempt(relayed=request == RELAYED)
         if isinstance(ground, Ground):
             socket.send_fds(channel, [b"{}"], ground.descriptors())
             ground.close()
         else:
             channel.send(json.dumps({"errno": ground.errno or 0, "text": str(ground)}).encode())
-        if request == PLAIN:
-            spare = _attempt(relayed=False)
+        spare[request] = _attempt(relayed=request == RELAYED)
 
 
 def _attempt(*, relayed: bool) -> Ground | OSError:
@@ -103,5 +105,5 @@ def ask(channel: socket.socket, *, relayed: bool) -> Ground:
     if not descriptors:
         refused = json.loads(answer)
         raise OSError(refused["errno"], refused["text"])
-    near, far, near_marker, far_marker, tap, *relay = descriptors
-    return Ground(near, far, near_marker, far_marker, tap, tuple(relay))
+    near, far, near_marker, far_marker, tap, *rest = descriptors
+    return Ground(near, far, near_marker, far_marker, tap, rest[0] if rest else None, tuple(rest[1:]))

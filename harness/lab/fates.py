@@ -128,7 +128,7 @@ class Narrow:
 
 Fate: TypeAlias = Drop | Duplicate | Hold | Delay | Reorder | Corrupt | Narrow
 
-_NAMED: Final[dict[str, type[Fate]]] = {
+NAMED: Final[dict[str, type[Fate]]] = {
     kind.__name__.lower(): kind for kind in (Drop, Duplicate, Hold, Delay, Reorder, Corrupt, Narrow)
 }
 
@@ -141,4 +141,4 @@ def as_record(fate: Fate) -> dict[str, Any]:
 def from_record(record: Mapping[str, Any]) -> Fate:
     """The fate that `as_record` wrote."""
     values = dict(record)
-    return _NAMED[values.pop("fate")](**values)
+    return NAMED[values.pop("fate")](**values)

@@ -11,7 +11,7 @@ import socket
 from typing import TYPE_CHECKING, Protocol
 
 from harness.lab import fence, packet
-from harness.lab.ends import NEAR
+from harness.lab.ends import FAR, NEAR
 
 if TYPE_CHECKING:
     from socket import socket as Socket  # noqa: N812 - the method `socket` below takes the name
@@ -41,6 +41,13 @@ class Near(Protocol):
         """A packet socket of this side with its ring, bound to nothing; how it is laid out, `slots` and `slot` say."""
 
     @property
+    def far_interface(self) -> str:
+        """Where the subject's end of the link is, if there is a relay between; "" if frames arrive as they left."""
+
+    def far_tap(self) -> Socket:
+        """The same of the subject's end."""
+
+    @property
     def slots(self) -> int:
         """How many slots the ring of a tap has."""
 
@@ -63,9 +70,10 @@ class LabNear:
     port = None
     slots, slot = packet.SLOTS, packet.SLOT
 
-    def __init__(self, lab: Lab) -> None:
-        """Stand at the link that `lab` has built."""
+    def __init__(self, lab: Lab, *, relayed: bool = False) -> None:
+        """Stand at the link that `lab` has built; `relayed` says that it has a relay between."""
         self._lab = lab
+        self.far_interface = FAR.name if relayed else ""
 
     def socket(self, family: int, kind: int, protocol: int = 0) -> Socket:
         """A socket in the near namespace."""
@@ -74,6 +82,10 @@ class LabNear:
     def tap(self) -> Socket:
         """The packet socket that was built with the link."""
         return socket.socket(fileno=self._lab.ask("tap").descriptors[0])
+
+    def far_tap(self) -> Socket:
+        """The packet socket at the far end that was built with the relay."""
+        return socket.socket(fileno=self._lab.ask("tap", side="far").descriptors[0])
 
     def fence(self, nonce: int) -> list[int]:
         """Send a fence round the link."""
@@ -88,6 +100,7 @@ class HostNear:
     """This host, with a tap on its loopback interface."""
 
     interface = "lo"
+    far_interface = ""
     loopback = True
     slots, slot = 256, 1 << 17  # a frame on a loopback interface has up to 65,550 octets
 
@@ -104,6 +117,10 @@ class HostNear:
     def tap(self) -> Socket:
         """A packet socket of this host."""
         return packet.with_ring(packet.unbound(), slots=self.slots, slot=self.slot)
+
+    def far_tap(self) -> Socket:
+        """None: there is no relay on this host."""
+        raise LookupError("both ends are on one interface")
 
     def fence(self, nonce: int) -> list[int]:
         """Send a fence round the loopback interface."""

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 HOST_NAME = "subject"
 
+_SYN_RECEIVED = 3  # TCP_SYN_RECV (linux/tcp.h)
 _STANDSTILL = 5.0  # seconds: a process stops when it next runs, and on a loaded machine each has to wait for its turn
 
 _HOSTS = f"""\
@@ -59,8 +60,8 @@ class Lab:
         self._builder = builder
         self._ground: Ground | None = None
         self._markers: tuple[socket.socket, socket.socket] | None = None
-        self._tap: int | None = None  # until it is handed over
-        self._diag: dict[str, DiagSocket] = {}  # of each end, once it was asked for its sockets
+        self._taps: dict[str, int] = {}  # of each side, until they are handed over
+        self._diag: dict[str, DiagSocket] = {}  # of each side, once it was asked for its sockets
         self.children = children.Children()
 
     def build(self, *, relayed: bool = False) -> tuple[dict[str, Any], list[int]]:
@@ -69,7 +70,7 @@ class Lab:
         ground = builder.ask(self._builder, relayed=relayed)
         self._ground = ground
         self._markers = (socket.socket(fileno=ground.near_marker), socket.socket(fileno=ground.far_marker))
-        self._tap = ground.tap
+        self._taps = {"near": ground.tap} | ({} if ground.far_tap is None else {"far": ground.far_tap})
         return {}, list(ground.relay)
 
     def clear(self) -> dict[str, Any]:
@@ -78,24 +79,21 @@ class Lab:
         for marker in self._markers or ():
             marker.close()
         self._markers = None
-        for diag in self._diag.values():
-            diag.close()
-        self._diag.clear()
-        if self._tap is not None:
-            os.close(self._tap)
-            self._tap = None
+        while self._taps:
+            os.close(self._taps.popitem()[1])
+        while self._diag:
+            self._diag.popitem()[1].close()
         if self._ground is not None:
             os.close(self._ground.near)
             os.close(self._ground.far)
             self._ground = None
         return {}
 
-    def tap(self) -> tuple[dict[str, Any], list[int]]:
-        """Hand over a packet socket of the near end with its ring: the one that was built, or else a new one."""
-        if self._tap is not None:
-            tap, self._tap = self._tap, None
-            return {}, [tap]  # not a copy: who closes a packet socket last waits for a grace period of the kernel
-        with self._at("near"):
+    def tap(self, side: str = "near") -> tuple[dict[str, Any], list[int]]:
+        """Hand over a packet socket of one end with its ring: the one that was built, or else a new one."""
+        if side in self._taps:
+            return {}, [self._taps.pop(side)]  # not a copy: closing the last one waits for a grace period of the kernel
+        with self._at(side):
             return {}, [packet.with_ring(packet.unbound()).detach()]
 
     def socket(self, side: str, family: int, kind: int, protocol: int) -> tuple[dict[str, Any], list[int]]:
@@ -248,10 +246,13 @@ class Lab:
         return {"sockets": [_told(entry) for entry in self._diagnosed(side, protocol, family, states)]}
 
     def unsent(self, protocol: int, states: int) -> dict[str, int]:
-        """The octets that the sockets of both ends in these states still have to send, or to see acknowledged."""
+        """The octets that the sockets of both ends in these states still have to send, or to see acknowledged.
+
+        Of an embryonic connection sock_diag(7) tells none; its SYN ACK is on the way, and counts one.
+        """
         found = itertools.product(("near", "far"), (socket.AF_INET, socket.AF_INET6))
         entries = (self._diagnosed(side, protocol, family, states) for side, family in found)
-        return {"unsent": sum(entry["idiag_wqueue"] for entry in itertools.chain.from_iterable(entries))}
+        return {"unsent": sum(map(_unsent, itertools.chain.from_iterable(entries)))}
 
     def _diagnosed(self, side: str, protocol: int, family: int, states: int) -> list[Any]:
         if side not in self._diag:
@@ -291,6 +292,10 @@ class Lab:
 
 def _execute(program: str, arguments: list[str], environment: dict[str, str], pipes: children.Pipes) -> int:
     return children.execute([program, *arguments], environment, pipes)
+
+
+def _unsent(entry: Any) -> int:
+    return int(entry["idiag_wqueue"]) or int(entry["idiag_state"] == _SYN_RECEIVED)
 
 
 def _told(entry: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ pytest_plugins = [
     "harness.plugin.repeating",
     "harness.plugin.soaking",
     "harness.plugin.exploring",
+    "harness.plugin.weather",
     "harness.plugin.ledger",
     "harness.plugin.interruption",
 ]

@@ -18,19 +18,23 @@ from harness.lab.handle import Lab, LabUnavailable
 from harness.lab.near import HostNear, LabNear, is_loopback
 from harness.lab.relay import Relay
 from harness.lab.stack import stack
+from harness.plugin import naming
 from harness.plugin.options import Settings, place_of, settings_of
+from harness.plugin.repeating import repetition_of
 from harness.plugin.selection import wrong_stack
 from harness.plugin.soaking import is_soak
+from harness.plugin.weather import fair_weather
 from harness.probe.client import Client
 from harness.probe.datagram import DatagramClient
 from harness.probe.probe import Attempt, Probe
 from harness.probe.raw import Raw
 from harness.probe.session import Session, ordinary
+from harness.record.result import without_repetition
 from harness.subject import external
 from harness.subject.external import External
 from harness.subject.inventory import runtime as runtime_program
 from harness.subject.inventory import told_server
-from harness.subject.patience import Patience
+from harness.subject.patience import CALM, Pace, Patience
 from harness.subject.process import Subject, start
 from harness.subject.protocol import Protocol, named
 from harness.subject.runtime import Runtime, RuntimeProcess
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from socket import socket as Socket  # noqa: N812 - the method `socket` of `Uncaptured` takes the name
 
+    from harness.lab.faults import Fault
     from harness.lab.near import Near
     from harness.subject.inventory import Program
     from harness.subject.patience import Watched
@@ -54,13 +59,14 @@ Talker: TypeAlias = Attempt | Client | DatagramClient
 subject_key = pytest.StashKey[Judged]()
 wire_key = pytest.StashKey[Wire]()
 relay_key = pytest.StashKey[Relay]()
+weather_key = pytest.StashKey[tuple["Fault", ...]]()
 talkers_key = pytest.StashKey[list[Talker]]()
 
 
 class Uncaptured:
     """The near side where nothing can be captured: sockets only (tier 0)."""
 
-    interface = ""
+    interface = far_interface = ""
     loopback = False
     port = None
     slots = slot = 0
@@ -73,6 +79,10 @@ class Uncaptured:
         return socket.socket(family, kind, protocol)
 
     def tap(self) -> Socket:
+        """Not applicable: there is nothing to open."""
+        raise NotApplicable(self.reason)
+
+    def far_tap(self) -> Socket:
         """Not applicable: there is nothing to open."""
         raise NotApplicable(self.reason)
 
@@ -108,7 +118,10 @@ def lab(lab_process: Lab | str, request: pytest.FixtureRequest) -> Iterator[Lab]
     if isinstance(lab_process, str):
         raise NotApplicable(lab_process)
     wrong = stack(wrong_stack(request.node))
-    relayed = "link" in request.fixturenames or wrong.rule is not None
+    settings = settings_of(request.config)
+    if settings.link is not None and (why := fair_weather(request.node, settings.link)):
+        raise NotApplicable(why)
+    relayed = "link" in request.fixturenames or wrong.rule is not None or settings.link is not None
     built = lab_process.ask("build", relayed=relayed)
     for name, value in wrong.settings.items():
         lab_process.ask("sysctl", side="far", name=name, value=value)
@@ -116,7 +129,8 @@ def lab(lab_process: Lab | str, request: pytest.FixtureRequest) -> Iterator[Lab]
         yield lab_process
     else:
         near, far = (socket.socket(fileno=end) for end in built.descriptors)
-        with Relay(near, far, lambda: lab_process.ask("fence", nonce=0), wrong.rule) as relay:
+        weather = request.node.stash[weather_key] = _weather(request)
+        with Relay(near, far, lambda: lab_process.ask("fence", nonce=0), wrong.rule, weather) as relay:
             request.node.stash[relay_key] = relay
             yield lab_process
     lab_process.ask("clear")
@@ -148,7 +162,7 @@ def near(_settings: Settings, request: pytest.FixtureRequest) -> Iterator[Near]:
     """The side on which the probe stands: the lab's near end, or this host for a subject that runs already."""
     side: Near
     if not _settings.address:
-        side = LabNear(request.getfixturevalue("lab"))
+        side = LabNear(request.getfixturevalue("lab"), relayed=relay_key in request.node.stash)
     else:
         _, host, port = external.parse(_settings.address)
         places = external.resolve(host, port, "tcp")
@@ -263,11 +277,12 @@ def serve(
 
 
 @pytest.fixture
-def probe(near: Near, _recorded: Wire | None, request: pytest.FixtureRequest) -> Iterator[Probe]:
+def probe(near: Near, _settings: Settings, _recorded: Wire | None, request: pytest.FixtureRequest) -> Iterator[Probe]:
     """Our active end."""
+    pace = CALM if _settings.link is None else Pace.over(_settings.link)
 
     def patience(watched: Watched) -> Patience:
-        return Patience(watched, _recorded.tap.collect if _recorded is not None else _nothing)
+        return Patience(watched, _recorded.tap.collect if _recorded is not None else _nothing, pace=pace)
 
     talkers: list[Talker] = request.node.stash.setdefault(talkers_key, [])
 
@@ -300,6 +315,15 @@ def session(subject: Judged, probe: Probe) -> Session:
 def environment() -> dict[str, str]:
     """What a subject finds in its environment: what ours has, but for what pytest has put there."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+
+
+def _weather(request: pytest.FixtureRequest) -> tuple[Fault, ...]:
+    """What the link profile of this run has for this test."""
+    settings = settings_of(request.config)
+    if settings.link is None:
+        return ()
+    test = without_repetition(naming.stable_id(request.node.nodeid), repetition_of(request.node))
+    return settings.link.weather(settings.link_seed, test)
 
 
 def _nothing() -> None:

@@ -84,6 +84,7 @@ class Ledger:
                 planned=judged,
                 suite=environment.digest(bundle.root() / "suites"),
                 selection=selection(self._config),
+                link=settings.link.as_record(settings.link_seed) if settings.link is not None else {},
                 shard=str(settings.shard or ""),
                 requirements=_texts(),
             )

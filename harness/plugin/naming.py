@@ -22,7 +22,9 @@ def group_of(test: str) -> str:
     return test.partition("::")[0]
 
 
-def again(test: str, nodeid: str, serve: str, address: str, profile: str, command: str = "check") -> str:
+def again(
+    test: str, nodeid: str, serve: str, address: str, profile: str, command: str = "check", link: str = ""
+) -> str:
     """The command that shows one test again."""
     name, _, variant = nodeid.partition("::")[2].partition("[")
     # pytest's -k knows no quotes: an id with spaces is named by its words, but for those that mean something there.
@@ -30,7 +32,8 @@ def again(test: str, nodeid: str, serve: str, address: str, profile: str, comman
     words = [word for part in parts for word in part.split() if word not in {"and", "or", "not"}]
     whom = f"--serve {_quoted(serve)} " if serve else f"{address} " if address else ""
     named = f"--profile {profile} " if profile else ""
-    return f"sockspec {command} {whom}{named}-k {_quoted(' and '.join(words))}"
+    link = f"{link} " if link else ""
+    return f"sockspec {command} {whom}{named}{link}-k {_quoted(' and '.join(words))}"
 
 
 def _quoted(text: str) -> str:

@@ -11,11 +11,13 @@ import pytest
 
 from harness import bundle
 from harness.gate import shards
+from harness.lab import link_profile
 from harness.subject import external, foreign, implementations, inventory, protocol
 from harness.subject.profile import PROFILES
 
 if TYPE_CHECKING:
     from harness.gate.shards import Shard
+    from harness.lab.link_profile import LinkProfile
     from harness.subject.implementations import Implementation
     from harness.subject.inventory import Program
 
@@ -26,6 +28,7 @@ SOAK_HELP = "also serve clients of every kind for so long, on each family; what 
 WIDE_HELP = "put each mutant to all tests of its profile, not only to those that cover what it breaks"
 EXPLORE_HELP = "also look for so long, on each family, for a sequence of client actions that breaks a promise"
 EXPLORE_SEED_HELP = "what is drawn then: the same seed draws the same sequences (default: %(default)s)"
+LINK_SEED_HELP = f"another draw of the chances of --link (default: {link_profile.SEED})"
 REPEAT_HELP = "every test N times, against a fresh subject each; a verdict that differs is told (exit code 6)"
 
 
@@ -49,6 +52,9 @@ class Settings:
     explore: float = 0.0  # seconds that an exploration goes on; 0 leaves it out
     explore_seed: int = EXPLORE_SEED  # what it draws
     repeat: int = 1  # times that every test is run
+    link: LinkProfile | None = None  # laid under every test
+    link_name: str = ""  # as it was said: a name, or FILE#NAME
+    link_seed: int = link_profile.SEED
     wrong_runtimes: tuple[Program, ...] = ()  # and stacks, that tests of the kernel meet beside the right one
 
     @property
@@ -88,10 +94,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="judge the servers by others that are installed, too, on IPv4; `sockspec proof --install` fetches them",
     )
+    group.addoption("--link", metavar="L", help=link_help())
+    group.addoption("--link-seed", metavar="N", type=whole_number, default=link_profile.SEED, help=LINK_SEED_HELP)
     group.addoption("--repeat", metavar="N", type=times, default=1, help=REPEAT_HELP)
     group.addoption("--soak", metavar="SECONDS", type=seconds, default=0.0, help=SOAK_HELP)
     group.addoption("--explore", metavar="SECONDS", type=seconds, default=0.0, help=EXPLORE_HELP)
-    group.addoption("--explore-seed", metavar="N", type=number, default=EXPLORE_SEED, help=EXPLORE_SEED_HELP)
+    group.addoption("--explore-seed", metavar="N", type=whole_number, default=EXPLORE_SEED, help=EXPLORE_SEED_HELP)
     group.addoption("--strict-should", action="store_true", help="a missed SHOULD fails the run")
     group.addoption("--shard", metavar="K/N", help="only the tests of this shard: 2/5 is the second of five parts")
     group.addoption("--report", metavar="DIR", help="where the record goes (default: a new folder in reports/runs)")
@@ -108,11 +116,16 @@ def seconds(text: str) -> float:
     return float(text)
 
 
-def number(text: str) -> int:
-    """A number, 0 or more; what else is said is a usage error."""
+def whole_number(text: str) -> int:
+    """A number from 0 on; what else is said is a usage error."""
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no number; give 0 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number; give 0 or more")
     return int(text)
+
+
+def link_help() -> str:
+    """What `--link` takes, for a person."""
+    return f"lay this link profile under every test: {', '.join(link_profile.names())}, FILE{link_profile.SUFFIX}#NAME"
 
 
 def times(text: str) -> int:
@@ -145,12 +158,17 @@ def read(config: pytest.Config) -> Settings:
         "soak": option.soak,
         "explore": option.explore,
         "explore_seed": option.explore_seed,
+        "link": _link(option.link),
+        "link_name": option.link or "",
+        "link_seed": option.link_seed,
         "version_command": option.version_command or "",
         "families": (option.family,) if option.family else FAMILIES,
         "absent": config.stash.get(absent_key, {}) or getattr(config, "workerinput", {}).get("sockspec_absent", {}),
     }
     if option.serve is not None and option.address is not None:
         raise pytest.UsageError("give --serve or the address of a running subject, not both")
+    if option.link is not None and option.address is not None:
+        raise pytest.UsageError("--link needs a link of ours: start the subject with --serve instead of its address")
     if option.serve is not None or option.address is not None:
         if not profile:
             raise pytest.UsageError(f"say which service the subject speaks: --profile {profile_words(' | ')}")
@@ -167,6 +185,13 @@ def read(config: pytest.Config) -> Settings:
     return Settings(programs=programs, wrong_runtimes=wrong, **common)
 
 
+def _link(name: str | None) -> LinkProfile | None:
+    try:
+        return link_profile.named(name) if name is not None else None
+    except ValueError as error:
+        raise pytest.UsageError(f"--link {error}") from None
+
+
 def _shard(text: str | None) -> Shard | None:
     try:
         return shards.parse(text) if text is not None else None
@@ -178,6 +203,8 @@ def selection(config: pytest.Config) -> dict[str, str]:
     """The options that chose among the tests, for the record; the shard is told apart."""
     option = config.option
     chosen = {"-k": option.keyword, "-m": option.markexpr, "--profile": option.profile, "--family": option.family}
+    if option.link is not None:
+        chosen["--link"] = option.link
     suites = bundle.root() / "suites"
     paths = [word for word in config.args if Path(word) not in {suites, Path("suites"), Path("harness/tests")}]
     return {name: value for name, value in (*chosen.items(), ("tests", " ".join(paths))) if value}

@@ -7,21 +7,24 @@ whatever the test itself saw.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.capture.traced import comments as relayed
+from harness.capture.traced import joined, traced
 from harness.plugin import deviations, naming
 from harness.plugin.asking import is_foreign, is_mutant
 from harness.plugin.exploring import exploration_key, is_exploration
-from harness.plugin.fixtures import TALKS, subject_key, talkers_key, wire_key
+from harness.plugin.fixtures import TALKS, relay_key, subject_key, talkers_key, weather_key, wire_key
 from harness.plugin.options import Settings, settings_of
 from harness.plugin.repeating import repetition_of
 from harness.plugin.selection import is_judged, program_of
 from harness.plugin.soaking import is_soak
-from harness.record import evidence
+from harness.record import evidence, faults
 from harness.record.result import READY, Result, without_repetition
 from harness.record.talks import Talk, subject_calls
 from harness.spec.catalogue import Requirement, load
@@ -30,11 +33,14 @@ from harness.subject.runtime import answered
 from harness.verdict import Finding, Inconclusive, Level, Mismatch, NotApplicable, Verdict, worst
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Mapping, Sequence
 
     from harness.capture.recording import Capture
+    from harness.capture.traced import Traced
+    from harness.lab.acts import Act
     from harness.plugin.fixtures import Talker
 
+ACTS = 1000  # of the relay that a listing tells
 SURVIVES = "house:any/survives"
 folder_key = pytest.StashKey[Path]()
 
@@ -98,6 +104,7 @@ def _row(item: pytest.Item, call: pytest.CallInfo[None]) -> Result:
             else "proof"
             if is_mutant(program) or is_foreign(program)
             else "check",
+            link=f"--link {settings.link_name} --link-seed {settings.link_seed}" if settings.link else "",
         )
         + (f" --soak {settings.soak:.0f}" if is_soak(item) else "")
         + (f" --explore {settings.explore:.0f} --explore-seed {settings.explore_seed}" if is_exploration(item) else ""),
@@ -208,21 +215,25 @@ def _with_evidence(
     capture = wire.capture() if wire is not None else None
     complaint = result.verdict not in {Verdict.PASS, Verdict.NOT_APPLICABLE}
     certificate = capture.certificate.as_record() if capture else None
-    result = replace(result, certificate=certificate)
+    did = _did(item, settings)
+    result = replace(result, certificate=certificate, relay=did.rules.hits if did is not None else None)
     folder = item.config.stash.get(folder_key, None)
     wanted = settings.pcap == "all" or (settings.pcap == "failed" and complaint)
     if folder is None or result.verdict is Verdict.NOT_APPLICABLE or not (complaint or wanted):
         return result
     text = "\n\n".join(finding.text or str(finding) for finding in judgment.findings)
+    found = traced(capture.frames, did.acts) if did is not None and capture is not None else ()
+    comments = joined(dict(judgment.cited or {}), relayed(found))
     path = evidence.write(
         folder,
         result.test,
         finding=text,
-        wire=capture.as_pcapng(f"{result.test}: {result.verdict}", judgment.cited) if capture and wanted else b"",
-        segments=_listing(capture, judgment) if capture else "",
+        wire=capture.as_pcapng(f"{result.test}: {result.verdict}", comments) if capture and wanted else b"",
+        segments=_listing(capture, judgment, found) if capture else "",
         subject=_account(subject, told),
         talks=_talks(item.stash.get(talkers_key, []), subject),
         repro=exploration.repro if (exploration := item.stash.get(exploration_key, None)) is not None else "",
+        faults=faults.write(did.rules, found) if did is not None else b"",
     )
     return replace(result, evidence=path)
 
@@ -243,8 +254,38 @@ def _talks(talkers: list[Talker], subject: object) -> tuple[Talk, ...]:
     )
 
 
-def _listing(capture: Capture, judgment: Judgment) -> str:
-    return "\n\n".join(f"{flow}\n{flow.listing(judgment.cited)}" for flow in capture.flows)
+@dataclass(frozen=True)
+class Did:
+    """What the relay did in a test."""
+
+    rules: faults.Rules
+    acts: tuple[Act, ...]
+
+
+def _did(item: pytest.Item, settings: Settings) -> Did | None:
+    """The relay's log, and how often each rule acted: those of the profile by their words without seeds."""
+    relay = item.stash.get(relay_key, None)
+    if relay is None:
+        return None
+    weather = item.stash.get(weather_key, ())
+    acts = relay.log
+    hits = (
+        {str(rule): fault.hits for rule, fault in zip(settings.link.rules, weather, strict=True)}
+        if settings.link
+        else {}
+    )
+    own = Counter(act.rule for act in acts if act.rule not in set(map(str, weather)))
+    name = settings.link_name
+    return Did(faults.Rules(hits | own, name, settings.link_seed if name else None, relay.unlogged), acts)
+
+
+def _listing(capture: Capture, judgment: Judgment, found: Sequence[Traced]) -> str:
+    parts = [f"{flow}\n{flow.listing(judgment.cited)}" for flow in capture.flows]
+    if found:
+        acts = [str(one) for one in found[:ACTS]]
+        acts += [f"  … {len(found) - ACTS} more" for _ in found[ACTS : ACTS + 1]]
+        parts.append("\n".join(["what the relay did, frame by frame:", *acts]))
+    return "\n\n".join(parts)
 
 
 def _account(subject: object, told: dict[str, Any] | None) -> evidence.SubjectOutput | None:

@@ -94,7 +94,7 @@ class Raw:
 
         It quotes the packet as it was captured, or what `quoted` makes of that; `rest` is an MTU or a pointer.
         """
-        packet = self._wire.tap.frames[about.number - 1].octets[14:]
+        packet = self._wire.frame(about.number).octets[14:]
         v6 = packet[0] >> 4 == 6
         kinds = icmp.V6_KINDS if v6 else icmp.V4_KINDS
         number, code = next(numbers for numbers, words in kinds.items() if words == kind)

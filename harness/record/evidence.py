@@ -30,6 +30,7 @@ SEGMENTS = "segments.txt"
 SUBJECT = "subject.txt"
 CALLS = "calls.json"
 REPRO = "repro.py"
+FAULTS = "faults.jsonl"
 
 TEXT_LIMIT = 1 * MiB  # octets of finding.txt and of segments.txt
 OUTPUT_LIMIT = 64 * KiB  # octets of a subject's stdout, and of its stderr
@@ -61,6 +62,7 @@ class Shown:
     message: str = ""
     wire: bytes = b""
     talks: tuple[Talk, ...] = ()
+    faults: bytes = b""
 
 
 def folder_name(test: str) -> str:
@@ -85,6 +87,7 @@ def write(
     subject: SubjectOutput | None = None,
     talks: Sequence[Talk] = (),
     repro: str = "",
+    faults: bytes = b"",
 ) -> str:
     """Writes what is given into the test's folder beneath `run`; the folder's path relative to `run`.
 
@@ -108,6 +111,8 @@ def write(
         files[CALLS] = write_talks(talks)
     if repro:
         files[REPRO] = _octets(repro)
+    if faults:
+        files[FAULTS] = faults
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
@@ -130,6 +135,7 @@ def read(run: Path, relative: str) -> Shown:
         message=_text(run, folder / FINDING),
         wire=_octets_of(run, folder / WIRE, DRAWN_LIMIT),
         talks=read_talks(_octets_of(run, folder / CALLS, DRAWN_LIMIT)),
+        faults=_octets_of(run, folder / FAULTS, DRAWN_LIMIT),
     )
 
 

@@ -61,6 +61,9 @@ class RunFacts:
     harness_version: str = __version__
     suite: str = ""  # the digest of the suites' source, by which two runs know whether they asked the same
     selection: Mapping[str, str] = field(default_factory=dict)  # the options that chose among the tests: -k, --profile
+    link: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # the link profile under every test: name, purpose, seed, rules
     shard: str = ""  # "2/5" where the run was given the second of five parts of its tests
     requirements: Mapping[str, RequirementText] = field(default_factory=dict)  # of the ids that tests cover
 

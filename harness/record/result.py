@@ -60,6 +60,7 @@ class Result:
     evidence: str = ""  # the evidence folder, relative to the run folder, with / between
     again: str = ""  # the command that shows it again
     certificate: Mapping[str, Any] | None = None  # holds, frames, drops, text
+    relay: Mapping[str, int] | None = None  # rule on the link, in words → frames on which it acted; None: no relay
     worker: str = ""
     line: int = 0  # of the test, from 1, in the file that `nodeid` names; 0 where it is not known
     repetition: int = 0  # from 1 where every test was run several times
@@ -95,6 +96,7 @@ class Result:
             "level": self.level.value if self.level else None,
             "findings": [finding.as_record() for finding in self.findings],
             "certificate": dict(self.certificate) if self.certificate is not None else None,
+            "relay": dict(self.relay) if self.relay is not None else None,
         }
 
     @classmethod

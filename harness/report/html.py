@@ -18,7 +18,7 @@ from urllib.parse import quote
 import jinja2
 
 from harness.record.environment import flat
-from harness.record.evidence import FINDING, SEGMENTS, SUBJECT, WIRE, Shown
+from harness.record.evidence import FAULTS, FINDING, SEGMENTS, SUBJECT, WIRE, Shown
 from harness.report.model import WORST_FIRST, Run, Told
 from harness.report.pages import PACK, Pictures, packs, pictures
 from harness.report.visible import one_line, visible
@@ -272,6 +272,7 @@ class _Page:
             ("segments", SEGMENTS, bool(shown.segments)),
             ("message", FINDING, bool(shown.message)),
             ("subject's output", SUBJECT, bool(shown.subject)),
+            ("relay's log", FAULTS, bool(shown.faults)),
         )
         return tuple((name, _href(row.evidence, file)) for name, file, there in names if row.evidence and there)
 

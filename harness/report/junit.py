@@ -34,8 +34,13 @@ def render(run: Run, *, strict: bool | None = None) -> str:
         suites.setdefault(test.partition("::")[0], []).append(_lost(test))
 
     root = ET.Element("testsuites", name="sockspec")
+    link = run.facts.link
     for group, cases in suites.items():
         suite = ET.SubElement(root, "testsuite", {"name": one_line(group), **_totals(cases)})
+        if link:
+            properties = ET.SubElement(suite, "properties")
+            for name, key in (("link", "name"), ("link-seed", "seed")):
+                ET.SubElement(properties, "property", name=name, value=one_line(str(link.get(key, ""))))
         suite.extend(cases)
     root.attrib.update(_totals(case for cases in suites.values() for case in cases))
     ET.indent(root)
@@ -77,6 +82,7 @@ def _testcase(test: str, seconds: float) -> ET.Element:
 
 
 def _properties(row: Result) -> tuple[tuple[str, str], ...]:
+    acted = "; ".join(f"{rule}: {frames}" for rule, frames in (row.relay or {}).items())
     return (
         ("verdict", row.verdict.value),
         *(("requirement", requirement) for requirement in row.covers),
@@ -85,6 +91,7 @@ def _properties(row: Result) -> tuple[tuple[str, str], ...]:
         ("profile", row.profile),
         ("known deviation", row.known),
         ("evidence", row.evidence),
+        ("relay", acted),
     )
 
 

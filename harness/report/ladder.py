@@ -4,12 +4,15 @@ Time runs down, one line for each event in its order; where long nothing happene
 What the ends called stands at the margins, their states (see `harness.wire.states`) beside their lifelines. A cited
 segment is marked, with the reason. Of a long flow the uncited middle of a transfer is told in one line.
 
+What a relay did stands in a colour of its own: an arrow that ends in a cross was lost on the way, two arrows for one
+arrived twice, a bent one was late. What the subject sent and the probe never saw is drawn too, from the far tap.
+
 The text is SVG for the page's own style: every word of it is escaped here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -43,6 +46,56 @@ _OUTSIDE: Final = 30  # of a call that fit outside
 _LONG_NS: Final = 20_000_000  # nothing happened for so long: worth a line
 
 
+LOST, TWICE, DOUBLE, LATE, OVERTAKEN = "lost", "twice", "double", "late", "overtaken"
+CHANGED, TOO_LARGE = "changed", "too-large"
+
+# How the line of each runs from its start x, with the middle m, to its end e: the height y falls by d on the way.
+_LINES: Final = {
+    LOST: "M{x} {y}L{m} {h}M{m} {h}m-4 -3l8 8m0 -8l-8 8",
+    TWICE: "M{x} {y}L{e} {z}m{p} -5l{q} 5l{p} 4M{x} {y5}L{e} {z5}",
+    DOUBLE: "M{x} {y}L{e} {z}m{p} -5l{q} 5l{p} 4",
+    LATE: "M{x} {y}H{m}V{z}H{e}m{p} -5l{q} 5l{p} 5",
+    OVERTAKEN: "M{x} {y}H{m}m-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0m4 4V{z}H{e}m{p} -5l{q} 5l{p} 5",
+    CHANGED: "M{x} {y}L{b} {h}l{s3} -5l{s5} 10l{s5} -10l{s3} 5L{e} {z}m{p} -5l{q} 5l{p} 4",
+    TOO_LARGE: "M{x} {y}L{m} {h}m0 -7v14",
+}
+KINDS: Final = tuple(_LINES)
+_WORDS: Final = {
+    LOST: "lost",
+    TWICE: "arrives twice",
+    DOUBLE: "a second time",
+    LATE: "late",
+    OVERTAKEN: "overtaken by the next",
+    CHANGED: "changed",
+    TOO_LARGE: "too large for the link",
+}
+
+
+@dataclass(frozen=True)
+class Did:
+    """What the relay did with a step."""
+
+    kind: str
+    words: str  # "delayed by 0.05 s"
+
+
+@dataclass(frozen=True)
+class Relayed:
+    """What the relay did with a flow."""
+
+    did: Mapping[int, Did] = field(default_factory=dict)  # number of the frame → what
+    unseen: tuple[Step, ...] = ()  # what the subject sent and the probe never saw, numbered in `did`
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What there is to explain, in the order of the legend."""
+        met = {one.kind for one in self.did.values()}
+        return tuple(kind for kind in _LINES if kind in met)
+
+
+_CALM: Final = Relayed()
+
+
 @dataclass(frozen=True)
 class _Arrow:
     """One step."""
@@ -51,6 +104,12 @@ class _Arrow:
     change: Change | None
     again: bool
     note: str | None
+    did: Did | None = None
+
+    @property
+    def stands_out(self) -> bool:
+        """Whether a reader must see it, however long the flow; on a slow link everything is late."""
+        return self.note is not None or (self.did is not None and self.did.kind != LATE)
 
     @property
     def time_ns(self) -> int:
@@ -90,9 +149,10 @@ def ladder(
     notes: Mapping[int, str] | None = None,
     *,
     again: frozenset[int] = frozenset(),
+    relayed: Relayed = _CALM,
 ) -> Markup:
     """The diagram of a flow as an SVG element: `notes` are the cited frames with the reason, `again` those repeated."""
-    events = _events(flow, near_calls, far_calls, notes or {}, again)
+    events = _events(flow, near_calls, far_calls, notes or {}, again, relayed)
     drawing = _Drawing(flow, events[0].time_ns if events else 0)
     before = drawing.start
     drawn = -1
@@ -113,12 +173,17 @@ def _kept(events: Sequence[_Event]) -> list[int]:
     if len(events) <= DRAWN:
         return list(range(len(events)))
     half = DRAWN // 2
-    cited = [number for number, event in enumerate(events) if isinstance(event, _Arrow) and event.note is not None]
+    cited = [number for number, event in enumerate(events) if isinstance(event, _Arrow) and event.stands_out]
     return sorted({*range(half), *cited[:half], *range(len(events) - half, len(events))})
 
 
 def _events(
-    flow: Flow, near_calls: Sequence[Call], far_calls: Sequence[Call], notes: Mapping[int, str], again: frozenset[int]
+    flow: Flow,
+    near_calls: Sequence[Call],
+    far_calls: Sequence[Call],
+    notes: Mapping[int, str],
+    again: frozenset[int],
+    relayed: Relayed,
 ) -> list[_Event]:
     """What happened, in the order of time; a call stands before the segment that it caused."""
     changed = {change.number: change for change in changes(flow.steps)}
@@ -129,18 +194,21 @@ def _events(
         if len(run) >= FOLDED:
             events.append(_Folded(tuple(run)))
         else:
-            events.extend(_Arrow(step, None, step.number in again, None) for step in run)
+            events.extend(_Arrow(step, None, step.number in again, None, relayed.did.get(step.number)) for step in run)
         run.clear()
 
     for step in flow.steps:
+        did = relayed.did.get(step.number)
         marked = step.number in notes or step.number in changed or step.number in again
+        marked = marked or (did is not None and did.kind != LATE)
         plain = not (marked or step.flags & (SYN | FIN | RST | URG) or isinstance(step.packet, IcmpError))
         if len(flow.steps) > WHOLE and plain:
             run.append(step)
             continue
         fold()
-        events.append(_Arrow(step, changed.get(step.number), step.number in again, notes.get(step.number)))
+        events.append(_Arrow(step, changed.get(step.number), step.number in again, notes.get(step.number), did))
     fold()
+    events.extend(_Arrow(step, None, False, None, relayed.did.get(step.number)) for step in relayed.unseen)
     events.extend(_Called(call, near=True) for call in near_calls)
     events.extend(_Called(call, near=False) for call in far_calls)
     return sorted(events, key=lambda event: event.time_ns)
@@ -206,9 +274,13 @@ class _Drawing:
         point = -8 if step.sent else 8
         kind = " rst" if step.flags & RST else " again" if arrow.again else ""
         self._clock(step.time_ns)
+        label, line = escape(_label(arrow)), f"M{start} {top}L{end} {bottom}m{point} -5l{-point} 5l{point} 4"
+        if arrow.did is not None:
+            line = _bent(arrow.did.kind, start, end, top)
+            label += Markup('<tspan class="did"> {}</tspan>').format(arrow.did.words)
         self._parts.append(
-            f'<path class="arrow{kind}" d="M{start} {top}L{end} {bottom}m{point} -5l{-point} 5l{point} 4"/>'
-            f'<text class="label{kind}" x="{(_LEFT + _RIGHT) // 2}" y="{y + 10}">{escape(_label(arrow))}</text>'
+            f'<path class="arrow{kind}{" did" if arrow.did else ""}" d="{line}"/>'
+            f'<text class="label{kind}" x="{(_LEFT + _RIGHT) // 2}" y="{y + 10}">{label}</text>'
         )
         if arrow.change is not None:
             self._state(arrow.change.near, _LEFT - 8, "left", y + (10 if step.sent else 22))
@@ -247,15 +319,49 @@ class _Drawing:
         self._parts.append(f'<path class="gap" d="M{_LEFT} {y}v{height}M{_RIGHT} {y}v{height}"/>')
 
 
+def _bent(kind: str, start: int, end: int, top: int, slope: int = _SLOPE) -> str:
+    """The line of an arrow that met this on its way from `start` to `end`."""
+    toward = 1 if end > start else -1
+    return _LINES[kind].format(
+        x=start,
+        e=end,
+        m=(start + end) // 2,
+        b=(start + end) // 2 - 8 * toward,
+        y=top,
+        h=top + slope // 2,
+        z=top + slope,
+        y5=top + 5,
+        z5=top + slope + 5,
+        p=-8 * toward,
+        q=8 * toward,
+        s3=3 * toward,
+        s5=5 * toward,
+    )
+
+
+def legend(relayed: Relayed) -> tuple[tuple[Markup, str], ...]:
+    """A key for each thing that the relay did, with its word."""
+    return tuple(
+        (
+            Markup(
+                '<svg class="key" width="46" height="18" aria-hidden="true"><path class="arrow did" d="{}"/></svg>'
+            ).format(_bent(kind, 2, 44, 6, 4)),
+            _WORDS[kind],
+        )
+        for kind in relayed.kinds
+    )
+
+
 def _label(arrow: _Arrow) -> str:
     text = " ".join(words(arrow.step).split())
     if arrow.again:
         text += " (sent again)"
     data = arrow.step.data
-    if isinstance(arrow.step.packet, Segment) and data and len(text) + 6 < _CHARACTERS:
+    room = _CHARACTERS - (len(arrow.did.words) + 1 if arrow.did else 0)
+    if isinstance(arrow.step.packet, Segment) and data and len(text) + 6 < room:
         shown = quote(data[:24])
-        text = f"{text} {shown}" if len(text) + len(shown) + 2 <= _CHARACTERS and len(data) <= 24 else text
-    return text if len(text) <= _CHARACTERS else text[: _CHARACTERS - 1] + "…"
+        text = f"{text} {shown}" if len(text) + len(shown) + 2 <= room and len(data) <= 24 else text
+    return text if len(text) <= room else text[: room - 1] + "…"
 
 
 def _bulk(steps: Sequence[Step]) -> str:

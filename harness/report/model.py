@@ -210,6 +210,25 @@ class Run:
         found = (Unstable(test, tuple(rows)) for test, rows in tests.items())
         return tuple(one for one in found if len(one.counts) > 1)
 
+    @cached_property
+    def relayed(self) -> Counter[str]:
+        """Rules on the link, in words, with the frames on which they acted, over all tests."""
+        acted: Counter[str] = Counter()
+        for row in self.rows:
+            acted.update(row.relay or {})
+        return acted
+
+    @property
+    def weather(self) -> str:
+        """The link profile of the run in a line, with its seed and how often it acted; empty without one."""
+        link = self.facts.link
+        if not link:
+            return ""
+        acted = sum(self.relayed[rule] for rule in link.get("rules", ()))
+        tests = sum(row.relay is not None for row in self.rows)
+        frames = f"{acted} frame{'' if acted == 1 else 's'} of {tests} test{'' if tests == 1 else 's'}"
+        return f"{link.get('name')} (seed {link.get('seed')}): it acted on {frames}"
+
     @property
     def seconds(self) -> float:
         """How long the run took; the sum over its tests where its end was not recorded."""

@@ -176,6 +176,10 @@ class _Page:
         )
         known = f" · {self.style(_FAINT, _plural(run.known, 'known deviation') + ' among them')}" if run.known else ""
         yield f"{counts}{lost}{known} · {_duration(run.seconds)}"
+        if run.weather:
+            first, *more = textwrap.wrap(one_line(run.weather), self.width - 8)
+            yield f"{self.style(_FAINT, 'link')}    {first}"
+            yield from (f"        {line}" for line in more)
         yield f"{self.style(_FAINT, 'report')}  {self.report}"
         code = run.exit
         number = self.style(_EXIT_STYLE.get(code, "1;31"), str(int(code)))

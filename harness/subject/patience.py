@@ -5,6 +5,9 @@ forgotten us. So we look. A subject is *idle* when no thread of it runs or wants
 last look, and no TCP has delivered anything meanwhile, be it a kernel's or its own. A starved subject is not idle: its
 threads want to run. When it has been idle for `IDLE` seconds nothing will come any more (for `STUCK` seconds while
 octets wait for a window to open); while it is not, the budget is `RESPONSE`.
+
+A link that loses frames or holds them up takes time too, and how much is known: `Pace` has these numbers for it. What
+is lost is sent again when a timer of the protocol has run out, and a SYN or a FIN may be what was lost.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from harness.budget import Deadline, Stopwatch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from harness.lab.link_profile import LinkProfile
     from harness.subject.process import Look
 
 IDLE = 2.0  # seconds: longer than the pauses that programs make on purpose (tutorials like sleep(1))
@@ -27,6 +31,36 @@ _TURN = 0.005  # seconds between two turns at what is done meanwhile: the ring m
 _GLANCE = 0.05  # seconds before the first look: most of what is waited for comes within them
 _STARE = 0.1  # seconds between two looks from then on: to look costs the processor that the subject may need
 _ENDED = 0.2  # seconds for what an ended subject has sent to arrive
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long patience lasts, in seconds."""
+
+    idle: float = IDLE
+    stuck: float = STUCK
+    response: float = budget.RESPONSE
+    on_its_way: float = 0.0  # what was sent may not have arrived for so long: who rests now may have to work then
+
+    @classmethod
+    def after(cls, idle: float) -> Pace:
+        """For a subject that has nothing left to do when it was idle for so long; the rest in proportion."""
+        return cls(idle, idle * STUCK / IDLE)
+
+    @classmethod
+    def over(cls, profile: LinkProfile) -> Pace:
+        """On a link with this profile, where every frame is late by its delay.
+
+        Where frames get lost, a SYN is sent again after 1, 3 and 7 s (RFC 6298 2.1, 5.5): one that is lost three times
+        must not be taken for a subject that is stuck.
+        """
+        there_and_back = 2 * profile.delay
+        if profile.faithful:
+            return cls(IDLE + there_and_back, STUCK + there_and_back, budget.RESPONSE * 2, there_and_back)
+        return cls(IDLE + there_and_back, 8.0 + there_and_back, 30.0, 0.5 + there_and_back)
+
+
+CALM = Pace()
 
 
 class Watched(Protocol):
@@ -56,15 +90,13 @@ class Patience:
         self,
         subject: Watched,
         meanwhile: Callable[[], object] = lambda: None,
-        seconds: float = budget.RESPONSE,
-        *,
-        idle: float = IDLE,
+        seconds: float | None = None,
+        pace: Pace = CALM,
     ) -> None:
         self._subject = subject
         self.meanwhile = meanwhile
-        self._seconds = seconds
-        self._idle = idle
-        self._stuck = idle * STUCK / IDLE
+        self._seconds = pace.response if seconds is None else seconds
+        self._pace = pace
 
     def until(self, came: Callable[[float], bool]) -> Waited:
         """Wait until `came(seconds)` is true; it may itself wait up to that many seconds."""
@@ -90,7 +122,7 @@ class Patience:
             still = before is not None and look.still_since(before)
             still_for = (still_for or Stopwatch()) if still else None
             before = look
-            if still_for is not None and still_for.seconds >= (self._stuck if look.unsent else self._idle):
+            if still_for is not None and still_for.seconds >= (self._pace.stuck if look.unsent else self._pace.idle):
                 return self._last_look(came, f"the subject was idle for {still_for.seconds:.1f} s")
         return Waited(True)
 
@@ -110,7 +142,7 @@ class Patience:
             still = before is not None and look.still_since(before)
             still_for = (still_for or Stopwatch()) if still else None
             before = look
-            if still_for is not None and still_for.seconds >= idle:
+            if still_for is not None and still_for.seconds >= idle + self._pace.on_its_way:
                 return True
             select.select([], [], [], deadline.slice(_GLANCE))
         return False

@@ -80,7 +80,7 @@ class Look:
 
     running: int  # threads that run, or wait for a processor or a disk
     ticks: int  # processor time used so far, in clock ticks
-    unsent: int  # octets that either end's TCP still has to deliver
+    unsent: int  # octets that either TCP still has to deliver; SYN and FIN count one each, as in the sequence
     ended: bool
 
     def still_since(self, before: Look) -> bool:

@@ -13,6 +13,7 @@ class Frame(NamedTuple):
     sent: bool  # the probe put it there
     octets: bytes  # as captured, from the Ethernet header on
     size: int  # octets on the wire; more than len(octets) if the capture cut it
+    far: bool = False  # seen at the subject's end of a link that has a relay between
 
     @property
     def cut(self) -> bool:

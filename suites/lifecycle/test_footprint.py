@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from harness.suite import SERVICES, UDP_SERVICES, MiB, Mismatch, State, control, covers, profiles, requires
+from harness.suite import SERVICES, UDP_SERVICES, MiB, Mismatch, State, control, covers, exact, profiles, requires
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +68,7 @@ HELD = (
 )
 
 
+@exact
 @profiles(*SERVICES, *UDP_SERVICES)
 @covers(
     "house:any/no-process-leak", "house:any/no-descriptor-leak", "house:any/memory-levels-off", "house:any/survives"
@@ -103,6 +104,7 @@ def expect_to_shrink(subject: Subject, probe: Probe, held: Held, seen: list[dict
     probe.expect_soon(subject, expected, growing)
 
 
+@exact
 @covers("house:any/no-close-wait")
 def check_leaves_no_connection_in_close_wait(subject: Subject, probe: Probe, session: Session) -> None:
     """When all clients have closed, the server closes its end of each connection, too."""

@@ -12,7 +12,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Ending, KiB, Mismatch, NotApplicable, control, covers, got, octets, quote, sent, wall_clock
+from harness.suite import (
+    Ending,
+    KiB,
+    Mismatch,
+    NotApplicable,
+    control,
+    covers,
+    exact,
+    got,
+    octets,
+    quote,
+    sent,
+    wall_clock,
+)
 
 if TYPE_CHECKING:
     from harness.suite import Probe, Subject, Wire
@@ -47,6 +60,7 @@ def check_tells_the_time_unasked(subject: Subject, probe: Probe) -> None:
     client.expect_any(1)
 
 
+@exact
 @covers("rfc867:tcp/tcp-daytime-then-close")
 def check_closes_behind_the_text(subject: Subject, probe: Probe, wire: Wire) -> None:
     """Behind the text comes the server's FIN, though the client has neither spoken nor closed."""

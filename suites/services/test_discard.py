@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Ending, KiB, Leaving, MiB, Mismatch, control, covers, got, octets, quote, sent
+from harness.suite import Ending, KiB, Leaving, MiB, Mismatch, control, covers, exact, got, octets, quote, sent
 
 if TYPE_CHECKING:
     from harness.suite import Probe, Subject, Wire
@@ -88,6 +88,7 @@ def check_window_opens_again_after_a_pause(subject: Subject, probe: Probe, wire:
     wire.flow(client).after(closed).expect(got.window(above=0))
 
 
+@exact
 @covers("rfc863:tcp/discard-ends-on-client-close")
 @pytest.mark.parametrize("size", [0, 1, 300 * KiB])
 def check_ends_with_fin_behind_ours(subject: Subject, probe: Probe, wire: Wire, size: int) -> None:

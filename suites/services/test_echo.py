@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Ending, KiB, Leaving, MiB, Mismatch, control, covers, got, octets, quote, sent
+from harness.suite import Ending, KiB, Leaving, MiB, Mismatch, control, covers, exact, got, octets, quote, sent
 
 if TYPE_CHECKING:
     from harness.suite import Link, Probe, Subject, Wire
@@ -155,6 +155,7 @@ def check_empty_session_is_closed(subject: Subject, probe: Probe) -> None:
     client.expect_end(Ending.EOF)
 
 
+@exact
 @covers("rfc862:tcp/closes-after-client-fin")
 def check_ends_with_fin_after_all_that_it_owes(subject: Subject, probe: Probe, wire: Wire) -> None:
     """After the client's FIN the server still sends what it owes, then its own FIN; it resets nothing."""

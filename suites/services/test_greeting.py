@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Ending, KiB, Leaving, Mismatch, control, covers, got, octets, quote, sent
+from harness.suite import Ending, KiB, Leaving, Mismatch, control, covers, exact, got, octets, quote, sent
 
 if TYPE_CHECKING:
     from harness.suite import Client, Probe, Subject, Wire
@@ -70,6 +70,7 @@ def check_greeting_is_one_line(subject: Subject, probe: Probe) -> None:
     expect_greeting(client)
 
 
+@exact
 @covers("house:greeting/closes-after")
 def check_ends_with_fin_behind_the_greeting(subject: Subject, probe: Probe, wire: Wire) -> None:
     """Behind the line comes the server's FIN, though the client neither spoke nor closed; nothing is reset."""
@@ -110,6 +111,7 @@ def check_client_that_talks_early_is_greeted(subject: Subject, probe: Probe, wir
     expect_greeting(client)
 
 
+@exact
 @covers("house:greeting/early-talker")
 @pytest.mark.parametrize("size", [1, 10 * KiB], ids=["one_octet", "ten_kib"])
 def check_client_that_talks_early_is_not_reset(subject: Subject, probe: Probe, wire: Wire, size: int) -> None:

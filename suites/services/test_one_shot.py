@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Ending, KiB, NotApplicable, control, covers, got, octets, sent
+from harness.suite import Ending, KiB, NotApplicable, control, covers, exact, got, octets, sent
 
 if TYPE_CHECKING:
     from harness.suite import Client, Probe, Subject, Wire
@@ -57,6 +57,7 @@ def check_ends_by_itself_after_its_client(subject: Subject, probe: Probe) -> Non
     probe.expect_exit(subject, 0)
 
 
+@exact
 @covers("house:one-shot/one-connection")
 def check_nobody_is_served_after_the_first(subject: Subject, probe: Probe, wire: Wire) -> None:
     """After its client the listener is gone, and who comes late is refused at once."""
@@ -70,6 +71,7 @@ def check_nobody_is_served_after_the_first(subject: Subject, probe: Probe, wire:
     wire.flow(late).expect_only(sent.SYN, got.RST)
 
 
+@exact
 @covers("house:one-shot/orderly-fin")
 @pytest.mark.parametrize("size", [1, 1024])
 def check_ends_the_connection_in_order(subject: Subject, probe: Probe, wire: Wire, size: int) -> None:
@@ -83,6 +85,7 @@ def check_ends_the_connection_in_order(subject: Subject, probe: Probe, wire: Wir
     expect_no_reset(subject, probe, wire, client)
 
 
+@exact
 @covers("house:one-shot/orderly-fin", "house:any/small-segments")
 def check_message_in_many_segments_is_read_whole(subject: Subject, probe: Probe, wire: Wire) -> None:
     """A message that waits for the server in fourteen segments is one message: it is read whole, so FIN and no RST."""
@@ -95,6 +98,7 @@ def check_message_in_many_segments_is_read_whole(subject: Subject, probe: Probe,
     expect_no_reset(subject, probe, wire, client)
 
 
+@exact
 @covers("house:one-shot/orderly-fin")
 def check_fin_right_behind_the_message_does_no_harm(subject: Subject, probe: Probe, wire: Wire) -> None:
     """Message and FIN that wait together when the server looks are an ordinary session: it ends with FIN, not RST."""

@@ -11,7 +11,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Ending, Exactly, KiB, Leaving, Mismatch, NotApplicable, control, covers, got, quote, sent
+from harness.suite import (
+    Ending,
+    Exactly,
+    KiB,
+    Leaving,
+    Mismatch,
+    NotApplicable,
+    control,
+    covers,
+    exact,
+    got,
+    quote,
+    sent,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -202,6 +215,7 @@ def check_speaks_first(subject: Subject, probe: Probe, protocol: Protocol) -> No
     hear_greeting(client, protocol)
 
 
+@exact
 @covers("house:protocol/closes")
 def check_ends_with_fin_behind_its_last_answer(subject: Subject, probe: Probe, wire: Wire, protocol: Protocol) -> None:
     """Behind the last answer comes FIN, and no RST, though the client has not closed."""
@@ -234,6 +248,7 @@ def check_leaves_closing_to_the_client(subject: Subject, probe: Probe, wire: Wir
     flow.before(flow.expect(sent.FIN)).expect_no(got.FIN | got.RST)
 
 
+@exact
 @covers("house:protocol/ends-after-client")
 def check_closes_after_the_client(subject: Subject, probe: Probe, wire: Wire, protocol: Protocol) -> None:
     """When the client has closed behind its last answer, the server ends the connection too, with FIN and not RST."""

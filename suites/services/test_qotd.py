@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Ending, KiB, Mismatch, control, covers, got, octets, quote, sent
+from harness.suite import Ending, KiB, Mismatch, control, covers, exact, got, octets, quote, sent
 
 if TYPE_CHECKING:
     from harness.suite import Probe, Subject, Wire
@@ -38,6 +38,7 @@ def check_quotes_unasked(subject: Subject, probe: Probe) -> None:
     client.expect_any(1)
 
 
+@exact
 @covers("rfc865:tcp/tcp-quote-then-close")
 def check_closes_behind_the_quote(subject: Subject, probe: Probe, wire: Wire) -> None:
     """Behind the quote comes the server's FIN, though the client has neither spoken nor closed."""

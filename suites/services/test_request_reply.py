@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Ending, KiB, Leaving, Mismatch, control, covers, got, octets, quote, sent
+from harness.suite import Ending, KiB, Leaving, Mismatch, control, covers, exact, got, octets, quote, sent
 
 if TYPE_CHECKING:
     from harness.suite import Client, Probe, Subject, Wire
@@ -72,6 +72,7 @@ def check_answers_and_closes(subject: Subject, probe: Probe) -> None:
     ask(subject, probe)
 
 
+@exact
 @covers("house:request-reply/one-reply")
 @pytest.mark.parametrize("size", [1, 1024])
 def check_ends_with_fin_behind_the_reply(subject: Subject, probe: Probe, wire: Wire, size: int) -> None:
@@ -113,6 +114,7 @@ def check_every_request_draws_the_same_reply(subject: Subject, probe: Probe) -> 
         client.close()
 
 
+@exact
 @covers("house:request-reply/content-does-not-matter", "house:any/small-segments")
 def check_request_in_many_segments_is_one_request(subject: Subject, probe: Probe, wire: Wire) -> None:
     """A request that waits for the server in fourteen segments is read whole: the same reply, then FIN and no RST."""

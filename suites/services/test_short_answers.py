@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import KiB, Leaving, control, covers, got, octets, sent
+from harness.suite import KiB, Leaving, control, covers, exact, got, octets, sent
 
 if TYPE_CHECKING:
     from harness.suite import Client, Probe, Subject, Wire
@@ -43,6 +43,7 @@ def check_tells_client_after_client(subject: Subject, probe: Probe) -> None:
         hear(client)
 
 
+@exact
 @covers("house:greeting/early-talker")
 @pytest.mark.parametrize("size", [1, 10 * KiB], ids=["one_octet", "ten_kib"])
 def check_client_that_talks_early_is_not_reset(subject: Subject, probe: Probe, wire: Wire, size: int) -> None:

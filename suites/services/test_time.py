@@ -18,6 +18,7 @@ from harness.suite import (
     ahead,
     control,
     covers,
+    exact,
     got,
     octets,
     quote,
@@ -90,6 +91,7 @@ def check_client_that_talks_early_gets_the_value(subject: Subject, probe: Probe,
         raise Mismatch(f"{SIZE} octets", f"{len(came)} came")
 
 
+@exact
 @covers("rfc868:tcp/time-server-close-sequence")
 def check_connection_ends_behind_the_value(subject: Subject, probe: Probe, wire: Wire) -> None:
     """Behind the value the server closes, at the latest when the client has: with FIN, not with RST."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Mismatch, control, covers
+from harness.suite import Mismatch, control, covers, exact
 
 if TYPE_CHECKING:
     from harness.suite import Probe, Session, Subject
@@ -21,6 +21,7 @@ PROFILES = ("echo", "request-reply", "protocol")
 CLIENTS = 520  # more than the tables of 64, 128, 256 or 512 entries that programs are written with
 
 
+@exact
 @pytest.mark.slow
 @covers("house:any/churn")
 def check_serves_the_last_of_many_clients_like_the_first(subject: Subject, probe: Probe, session: Session) -> None:

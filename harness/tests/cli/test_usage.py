@@ -39,6 +39,21 @@ BAD = {
         ["tcp://127.0.0.1:7", "--serve", "./server {port}", "--profile", "echo"],
         "ERROR: give --serve or the address of a running subject, not both",
     ),
+    "unknown link profile": (
+        ["--link", "moon"],
+        (
+            "ERROR: --link 'moon' is none; there are clean, lan, wan, lossy, reordering, slow, narrow,"
+            " or your own: FILE.toml#NAME"
+        ),
+    ),
+    "link profile in a file that is not there": (
+        ["--link", "nowhere.toml#moon"],
+        "ERROR: --link nowhere.toml cannot be read: No such file or directory",
+    ),
+    "link profile under a subject that runs already": (
+        ["tcp://127.0.0.1:7", "--profile", "echo", "--link", "lossy"],
+        "ERROR: --link needs a link of ours: start the subject with --serve instead of its address",
+    ),
     "empty --serve": (
         ["--serve", "", "--profile", "echo"],
         "ERROR: --serve '' names no command; write for example --serve './myserver {host} {port}'",

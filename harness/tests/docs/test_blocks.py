@@ -21,6 +21,7 @@ import pytest
 
 from harness import bundle
 from harness.gate import baseline
+from harness.lab import link_profile
 from harness.proof import mutants
 from harness.report.model import Exit
 from harness.spec.catalogue import load
@@ -170,6 +171,9 @@ def test_toml_is_read_by_its_reader(block: Block, tmp_path: Path) -> None:
         assert protocol.parse(block.text, block.place).exchanges
     elif "known" in table:
         assert baseline.parse(block.text, block.place).known
+    elif any("rules" in entry for entry in table.values()):
+        (tmp_path / "links.toml").write_text(block.text)
+        assert link_profile.read(tmp_path / "links.toml")
     elif any("serve" in entry for entry in table.values()):
         (tmp_path / "subjects.toml").write_text(block.text)
         assert implementations.read(tmp_path / "subjects.toml")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from harness.record.facts import RequirementText, RunFacts
 from harness.record.result import Result
@@ -42,6 +43,13 @@ REQUIREMENTS = {
     "posix:listen/backlog": RequirementText(
         "documented", "listen()", "The backlog is a hint", "listen() limits the queue of connections that wait."
     ),
+}
+
+LOSSY: dict[str, Any] = {
+    "name": "lossy",
+    "purpose": "A bad <radio> link.",
+    "seed": 3,
+    "rules": ["anything is dropped with a chance of 0.02"],
 }
 
 SEGMENTS = """\
@@ -168,7 +176,9 @@ def mixed() -> Run:
             reason="net.ipv4.tcp_fastopen does not let servers",
         ),
     ]
-    return run(rows, planned=[one.test for one in rows] + ["udp/echo::answers_each_datagram[v4-echo_half]"])
+    rows[0] = replace(rows[0], relay={LOSSY["rules"][0]: 3, "got FIN is dropped, 1 time at most": 1})
+    whole = run(rows, planned=[one.test for one in rows] + ["udp/echo::answers_each_datagram[v4-echo_half]"])
+    return replace(whole, facts=replace(whole.facts, link=LOSSY))
 
 
 def hostile() -> Run:

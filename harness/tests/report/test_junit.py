@@ -38,7 +38,7 @@ ATTRIBUTES = {
 }
 CHILDREN = {
     "testsuites": ["testsuite"],
-    "testsuite": ["testcase"],
+    "testsuite": ["properties", "testcase"],
     "testcase": ["properties", "failure", "error", "skipped", "system-out"],
     "properties": ["property"],
 }

@@ -9,20 +9,25 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.capture import pcapng
+from harness.capture.traced import traced
+from harness.lab.acts import Act, Passage
+from harness.lab.fates import Drop, Duplicate
 from harness.payload import octets
 from harness.probe.calls import Call
+from harness.record import faults
 from harness.record.evidence import Shown
 from harness.record.talks import Talk as Client
 from harness.report import ladder as drawing
 from harness.report.graph import Scale, graph
 from harness.report.ladder import ladder
 from harness.report.pages import DRAWN, PACK, packs, pictures
-from harness.tests.wire.craft import FAR, NEAR, Talk, half_close
+from harness.tests.wire.craft import FAR, NEAR, Talk, half_close, udp_frame
 from harness.wire.segment import Endpoint
 from harness.wire.states import repeated
 
 if TYPE_CHECKING:
     from harness.wire.flow import Flow
+    from harness.wire.frame import Frame
 
 START = 1_700_000_000_000_000_000
 
@@ -182,3 +187,67 @@ def test_pages_are_packed_in_order() -> None:
     """As many packs as are needed, none for nothing."""
     assert len(list(packs(str(number) for number in range(2 * PACK + 1)))) == 3
     assert list(packs([])) == []
+
+
+# --- what a relay did
+
+
+def lost_and_doubled() -> tuple[bytes, bytes]:
+    """A datagram each way that is lost, one each way that comes twice: the two files of the evidence."""
+    frames: list[Frame] = []
+    acts: list[Act] = []
+    for place, (is_sent, word) in enumerate([(True, b"a"), (False, b"b"), (True, b"c"), (False, b"d")]):
+        talk = Talk()
+        talk.put(is_sent, datagram(is_sent, word))
+        came = talk.frames[0]._replace(number=len(frames) + 1, time_ns=START + 1000 * len(frames), far=not is_sent)
+        frames.append(came)
+        passed = []
+        if place > 1:
+            for _ in range(2):
+                time_ns = START + 1000 * len(frames)
+                frames.append(came._replace(number=len(frames) + 1, time_ns=time_ns, far=is_sent))
+                passed.append(Passage(time_ns, is_sent, came.octets))
+        fate = Duplicate() if place > 1 else Drop()
+        acts.append(
+            Act(place + 1, came.time_ns, is_sent, 1 + place // 2, came.octets, "", fate, "by chance", tuple(passed))
+        )
+    capture = pcapng.Capture(tuple(frames), interface="near0", far=pcapng.FarTap("far0"))
+    return pcapng.write(capture), faults.write(faults.Rules({}), traced(frames, acts))
+
+
+def datagram(is_sent: bool, data: bytes) -> bytes:
+    """The frame of a datagram between the two ends."""
+    return udp_frame(*((NEAR, FAR) if is_sent else (FAR, NEAR)), data)
+
+
+def test_what_the_relay_did_is_drawn() -> None:
+    """Lost on the way in either direction, doubled on the way to the subject, and come twice to the probe."""
+    wire, log = lost_and_doubled()
+
+    (picture,) = pictures(Shown(wire=wire, faults=log)).shown
+
+    assert texts(picture.ladder, "label") == [
+        "datagram (1 octet) 'a' dropped",
+        "datagram (1 octet) 'b' dropped",
+        "datagram (1 octet) 'c' doubled",
+        "datagram (1 octet) 'd'",
+        "datagram (1 octet) 'd' doubled by the relay",
+    ]
+    assert [word for _, word in picture.legend] == ["lost", "arrives twice", "a second time"]
+
+
+def test_a_log_that_does_not_belong_to_the_capture_draws_nothing() -> None:
+    """The page goes on without it."""
+    wire, log = lost_and_doubled()
+
+    assert pictures(Shown(wire=capture_of(Talk().handshake()), faults=log)).shown[0].legend == ()
+    assert pictures(Shown(wire=wire, faults=b"{")).shown[0].legend == ()
+
+
+@pytest.mark.parametrize("kind", drawing.KINDS)
+def test_every_line_of_a_relay_lies_within_its_row(kind: str) -> None:
+    """Both ways; parsing shows that the key is well formed."""
+    ((key, word),) = drawing.legend(drawing.Relayed({1: drawing.Did(kind, "")}))
+
+    assert word
+    assert ET.fromstring(key).find("path") is not None

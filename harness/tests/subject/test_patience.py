@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness import budget
+from harness.lab.link_profile import named
 from harness.subject import patience
-from harness.subject.patience import Patience, Waited
+from harness.subject.patience import Pace, Patience, Waited
 from harness.subject.process import Look
 
 if TYPE_CHECKING:
@@ -168,3 +169,29 @@ def test_a_subject_is_at_rest_or_is_not(
 
     assert Patience(Watched(looks), seconds=10.0).at_rest(0.1, 3.0) is came
     assert clock.seconds - began == pytest.approx(seconds, abs=0.06)
+
+
+# --- over a link profile
+
+
+def test_on_a_link_that_loses_frames_one_waits_for_what_is_sent_again(clock: Clock) -> None:
+    """A SYN that is lost twice comes after 3 s, one that is lost three times after 7: neither is a subject stuck."""
+    lossy, twice, thrice = Pace.over(named("lossy")), clock.after(3.1), clock.after(7.1)
+
+    assert Patience(Watched(repeat(UNSENT)), pace=lossy).until(twice).came
+    assert Patience(Watched(repeat(UNSENT)), pace=lossy).until(thrice).came
+    assert not Patience(Watched(repeat(UNSENT))).until(clock.after(7.1)).came
+
+
+def test_on_a_slow_link_what_is_late_is_not_missing(clock: Clock) -> None:
+    """There and back again a frame is on its way for twice the delay of each way."""
+    slow = Pace.over(named("slow"))
+
+    assert slow.idle == pytest.approx(patience.IDLE + 0.08)
+    assert Patience(Watched(repeat(IDLE)), pace=slow).until(clock.after(2.05)).came
+
+
+def test_on_a_clean_link_patience_is_as_ever() -> None:
+    clean = Pace.over(named("clean"))
+
+    assert (clean.idle, clean.stuck, clean.on_its_way) == (patience.IDLE, patience.STUCK, 0.0)
