@@ -39,7 +39,7 @@ test-harness: $(INSTALLED)
 	$(PYTEST) -n $(PROCESSORS) harness/tests
 
 test-suites: $(INSTALLED)
-	$(PYTEST) -n $$((2 * $(PROCESSORS))) suites
+	$(PYTEST) -n $$((3 * $(PROCESSORS))) suites
 
 docs: $(INSTALLED)
 	$(RUN) mkdocs --quiet build --strict
