@@ -36,7 +36,7 @@ proof: $(INSTALLED)
 test: test-harness test-suites
 
 test-harness: $(INSTALLED)
-	$(PYTEST) -n $(PROCESSORS) harness/tests
+	$(PYTEST) -n $$((3 * $(PROCESSORS) / 2)) harness/tests
 
 test-suites: $(INSTALLED)
 	$(PYTEST) -n $$((3 * $(PROCESSORS))) suites

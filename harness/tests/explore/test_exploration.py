@@ -22,9 +22,8 @@ pytestmark = pytest.mark.slow
 
 SECONDS = 30.0  # for the search; a mutant is found long before
 FOUND = {
-    "qotd_dies_when_client_gone": ("house:any/survives rfc865:tcp/tcp-quote-then-close", "reset("),
+    "discard_dies_of_reset": ("house:any/survives rfc863:tcp/discard-ends-on-client-close", "reset("),
     "echo_upper_cases": ("rfc862:tcp/octets-unchanged", "read("),
-    "greeting_never_closes": ("house:greeting/closes-after", "read("),
     "request_reply_too_early": ("house:request-reply/silent-before-request", "read("),
     "udp_echo_answers_twice": ("rfc862:udp/one-in-one-out", "read("),
     "stun_other_port": ("house:protocol/datagram-source", "read("),
