@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
+    from harness.subject.inventory import Program
+
 _FOLDER = "rejected"  # in the run folder
 
 
@@ -60,18 +62,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Take down that a test has rejected a mutant, for the requirement that governs the test."""
+    """Take down that a test has rejected a mutant, for the requirement that the mutant breaks."""
     report = yield
     mark = _mark(item) if call.when == "call" else None
-    if mark is not None and _rejects(Result.from_record(report.__dict__["sockspec"])):
+    if mark is not None and _rejects(Result.from_record(report.__dict__["sockspec"]), program_of(item)):
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.touch()
     return report
 
 
-def _rejects(row: Result) -> bool:
+def _rejects(row: Result, mutant: Program | None) -> bool:
     missed = {finding.requirement for finding in row.findings if finding.verdict in (Verdict.FAIL, Verdict.DEVIATION)}
-    return bool(missed & set(row.covers[:1]))
+    return mutant is not None and broken()[mutant.name] in missed
 
 
 def _mark(item: pytest.Item) -> Path | None:

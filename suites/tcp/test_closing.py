@@ -203,8 +203,9 @@ def test_both_ends_may_close_at_once(serve: Serve, probe: Probe, wire: Wire, lin
     client = probe.connect(subject)
     subject.tell("accept")
 
-    with link.hold(got.FIN):
+    with link.hold(got.FIN) as fault:
         subject.tell("close")
+        fault.wait()
         client.half_close()
         wire.wait_for(client, sent.FIN)
 

@@ -91,8 +91,9 @@ def test_both_who_close_at_once_hold_time_wait(serve: Serve, probe: Probe, wire:
     """When the FINs cross neither end was second, so both remember."""
     subject, client = connected(serve, probe)
 
-    with link.hold(got.FIN):
+    with link.hold(got.FIN) as fault:
         subject.tell("close")
+        fault.wait()
         client.half_close()
         wire.wait_for(client, sent.FIN)
     client.expect_end(Ending.EOF)
