@@ -127,12 +127,19 @@ class Kills:
 
     @cached_property
     def tried(self) -> tuple[Mutant, ...]:
-        """The mutants that must be rejected: of a partial run those that met a test which covers what they break."""
+        """The mutants that must be rejected: of a partial run those that were, or met a test governed by what they break.
+
+        Where that comes second in a test, another one may be there to see it.
+        """
         if not self.partial:
             return self.mutants
         breaks = {mutant.name: mutant.breaks for mutant in self.mutants}
-        covers = {test.name: test.covers for test in self.tests}
-        met = {name for test, name in self.cells if breaks[name] in covers.get(test, ())}
+        governing = {test.name: test.governing for test in self.tests}
+        met = {
+            name
+            for (test, name), said in self.cells.items()
+            if said is Answer.PROVED or breaks[name] == governing[test]
+        }
         return tuple(mutant for mutant in self.mutants if mutant.name in met)
 
     @cached_property
