@@ -127,9 +127,9 @@ class Kills:
 
     @cached_property
     def tried(self) -> tuple[Mutant, ...]:
-        """The mutants that must be rejected: of a partial run those that were, or met a test governed by what they break.
+        """The mutants that must be rejected: of a partial run those that were, and those who met their own test.
 
-        Where that comes second in a test, another one may be there to see it.
+        Where what a mutant breaks comes second in a test, another one may be there to see it.
         """
         if not self.partial:
             return self.mutants

@@ -28,7 +28,7 @@ SUITE = """
     def check_nothing_more(subject, probe):
         probe.connect(subject).expect_back(b"X")
 
-    @covers("rfc9293:MUST-12", "rfc862:tcp/closes-after-client-fin")
+    @covers("rfc862:tcp/closes-after-client-fin", "rfc9293:MUST-12")
     def check_connects(subject, probe):
         probe.connect(subject)
 """
