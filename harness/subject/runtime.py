@@ -19,6 +19,7 @@ repository at both ends. JSON was weighed and would need words of its own for oc
 
 from __future__ import annotations
 
+import enum
 import functools
 import inspect
 import io
@@ -321,6 +322,10 @@ class _Outward(pickle.Pickler):
     def persistent_id(self, value: Any) -> int | None:
         """The number of what a stand-in stands for."""
         return value._number if isinstance(value, Remote) else None
+
+    def reducer_override(self, value: Any) -> Any:
+        """Flags go as numbers: Python 3.11.2 finds no name for several of them together."""
+        return (int, (int(value),)) if isinstance(value, enum.IntFlag) else NotImplemented
 
 
 class _Inward(pickle.Unpickler):
