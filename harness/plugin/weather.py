@@ -4,7 +4,8 @@ What a stream promises (octets, their order, its end) holds over every link, and
 too: an acknowledgment that gets lost is followed by another. Five things do not hold. A datagram that is lost is
 nobody's fault. A raw peer has no timers: what it loses is not sent again. A kernel that is judged call by call needs
 what was sent to be there at the next call. A test of faults counts its own. And a claim on each and every segment
-(`@exact`) is one on the link as well: who has gone answers what comes late by a RST.
+(`@exact`) is one on the link as well: who has gone answers what comes late by a RST. So is one that rests on a RST,
+which nobody sends again: a server that serves one client at a time waits for who has gone.
 
 A link on which frames are no more than late keeps all of these promises but that of the faults.
 """
@@ -48,7 +49,7 @@ def fair_weather(item: pytest.Item, profile: LinkProfile) -> str:
     if "raw" in wanted:
         return f"needs a link that loses nothing: {named} a raw peer, which has no timers, would not send again"
     if getattr(getattr(item, "function", None), "exact", False):
-        return f"claims which segments came, and which did not: {named} some are lost and sent again"
+        return f"claims which segments came, and which did not: {named} some come again, and a lost RST never does"
     if not {"subject", "session"} & set(wanted):
         return f"judges a kernel, call by call: {named} what was sent may not have come when the next call is made"
     program = program_of(item)

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import SERVICES, UDP_SERVICES, Ending, Mismatch, NotApplicable, State, control, covers, profiles
+from harness.suite import (
+    SERVICES,
+    UDP_SERVICES,
+    Ending,
+    Mismatch,
+    NotApplicable,
+    State,
+    control,
+    covers,
+    exact,
+    profiles,
+)
 
 if TYPE_CHECKING:
     from harness.suite import Client, Probe, Session, Subject
@@ -77,6 +88,7 @@ def check_starts_again_while_its_connections_linger(
     session.serve()
 
 
+@exact
 @covers("house:any/restart")
 def check_starts_again_behind_clients_that_waited(subject: Subject, probe: Probe, session: Session) -> None:
     """Killed while clients wait to be accepted, it starts again at once: the old queue is gone with the process."""
