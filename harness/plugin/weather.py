@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from harness.lab.link_profile import LinkProfile
 
 
-SLOW: Final = 600  # seconds for one test over a link that delays: hundreds of clients one behind the other add up
+SLOW: Final = 600  # seconds for one test over a link with rules: what is late or sent again adds up over many clients
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give the tests of a run over a slow link more time before the net below them (pytest-timeout) ends them."""
+    """Give the tests of a run over a link with rules more time before the net below them (pytest-timeout) ends them."""
     link = settings_of(config).link
-    if link is not None and link.delay:
+    if link is not None and link.rules:
         for item in items:
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(SLOW))
