@@ -135,9 +135,11 @@ def families(*names: str) -> Callable[[Test], Test]:
 def exact(test: Test) -> Test:
     """Say of a test that it claims of some segment that it did not come, or how many came.
 
-    Or that clients leave by RST: one that is lost is not sent again, and the subject waits for who has gone.
-    It needs a link on which frames are no more than late: a segment that is sent again, or overtaken, is answered by
-    what is never seen else, as by the RST of an end that has gone meanwhile.
+    Or that one end leaves by RST: one that is lost is not sent again, so the subject waits for who has gone, or the
+    client does. A close() sends RST, too, where something has come that was not read.
+    It needs a link on which frames are no more than late, and with `wire` one on which they are not late either: a
+    segment that is sent again, or overtaken, is answered by what is never seen else, as by the RST of an end that has
+    gone meanwhile.
     """
     test.__dict__["exact"] = True
     return test

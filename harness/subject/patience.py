@@ -7,7 +7,8 @@ threads want to run. When it has been idle for `IDLE` seconds nothing will come 
 octets wait for a window to open); while it is not, the budget is `RESPONSE`.
 
 A link that loses frames or holds them up takes time too, and how much is known: `Pace` has these numbers for it. What
-is lost is sent again when a timer of the protocol has run out, and a SYN or a FIN may be what was lost.
+is lost is sent again when a timer of the protocol has run out, and a SYN or a FIN may be what was lost. The kernel goes
+on doing so for a subject that has ended.
 """
 
 from __future__ import annotations
@@ -51,13 +52,14 @@ class Pace:
     def over(cls, profile: LinkProfile) -> Pace:
         """On a link with this profile, where every frame is late by its delay.
 
-        Where frames get lost, a SYN is sent again after 1, 3 and 7 s (RFC 6298 2.1, 5.5): one that is lost three times
-        must not be taken for a subject that is stuck.
+        Where frames get lost, a SYN is sent again after 1, 3 and 7 s (RFC 6298 2.1, 5.5). An end whose handshake took
+        so long takes that for its first round trip: with R = 7 s its RTO is 21 s (2.2), and octets that are lost then
+        wait for it. Neither must be taken for a subject that is stuck.
         """
         there_and_back = 2 * profile.delay
         if profile.faithful:
             return cls(IDLE + there_and_back, STUCK + there_and_back, budget.RESPONSE * 2, there_and_back)
-        return cls(IDLE + there_and_back, 8.0 + there_and_back, 30.0, 0.5 + there_and_back)
+        return cls(IDLE + there_and_back, 24.0 + there_and_back, 60.0, 0.5 + there_and_back)
 
 
 CALM = Pace()
@@ -117,8 +119,8 @@ class Patience:
             look = self._subject.look()
             if look is None:
                 continue
-            if look.ended and not look.running:
-                return self._last_look(came, "the subject had ended", _ENDED)
+            if look.ended and not look.running and not (look.unsent and self._pace.on_its_way):
+                return self._last_look(came, "the subject had ended", _ENDED + self._pace.on_its_way)
             still = before is not None and look.still_since(before)
             still_for = (still_for or Stopwatch()) if still else None
             before = look

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import covers, profiles
+from harness.suite import covers, exact, profiles
 
 if TYPE_CHECKING:
     from harness.suite import Exploration
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 
+@exact
 @profiles("echo")
 @covers(
     "rfc862:tcp/returns-every-octet",
@@ -35,6 +36,7 @@ def check_exploring_breaks_no_echo(explore: Exploration) -> None:
     explore.run()
 
 
+@exact
 @profiles("discard")
 @covers("rfc863:tcp/tcp-discard-sends-nothing", "rfc863:tcp/discard-ends-on-client-close", "house:any/survives")
 def check_exploring_breaks_no_discard(explore: Exploration) -> None:
@@ -42,6 +44,7 @@ def check_exploring_breaks_no_discard(explore: Exploration) -> None:
     explore.run()
 
 
+@exact
 @profiles("chargen")
 @covers("rfc864:tcp/tcp-chargen-streams-on-connect", "house:any/survives")
 def check_exploring_breaks_no_chargen(explore: Exploration) -> None:
@@ -49,6 +52,7 @@ def check_exploring_breaks_no_chargen(explore: Exploration) -> None:
     explore.run()
 
 
+@exact
 @profiles("qotd")
 @covers("rfc865:tcp/tcp-quote-then-close", "house:any/survives")
 def check_exploring_breaks_no_quote(explore: Exploration) -> None:
@@ -56,6 +60,7 @@ def check_exploring_breaks_no_quote(explore: Exploration) -> None:
     explore.run()
 
 
+@exact
 @profiles("daytime")
 @covers("rfc867:tcp/tcp-daytime-then-close", "house:any/survives")
 def check_exploring_breaks_no_daytime(explore: Exploration) -> None:
@@ -63,6 +68,7 @@ def check_exploring_breaks_no_daytime(explore: Exploration) -> None:
     explore.run()
 
 
+@exact
 @profiles("time")
 @covers("rfc868:tcp/tcp-time-sends-32-bits", "rfc868:tcp/time-server-close-sequence", "house:any/survives")
 def check_exploring_breaks_no_time(explore: Exploration) -> None:
@@ -70,6 +76,7 @@ def check_exploring_breaks_no_time(explore: Exploration) -> None:
     explore.run()
 
 
+@exact
 @profiles("greeting")
 @covers(
     "house:greeting/one-crlf-line",
@@ -84,6 +91,7 @@ def check_exploring_breaks_no_greeting(explore: Exploration) -> None:
     explore.run()
 
 
+@exact
 @profiles("request-reply")
 @covers(
     "house:request-reply/one-reply",
@@ -98,6 +106,7 @@ def check_exploring_breaks_no_reply(explore: Exploration) -> None:
     explore.run()
 
 
+@exact
 @profiles("one-shot")
 @covers(
     "house:one-shot/orderly-fin",
@@ -111,6 +120,7 @@ def check_exploring_breaks_no_shot(explore: Exploration) -> None:
     explore.run()
 
 
+@exact
 @profiles("tcp")
 @covers("house:any/accepts", "house:any/survives")
 def check_exploring_costs_nobody_the_service(explore: Exploration) -> None:
@@ -118,6 +128,7 @@ def check_exploring_costs_nobody_the_service(explore: Exploration) -> None:
     explore.run()
 
 
+@exact
 @profiles("protocol")
 @covers(
     "house:protocol/answers",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.suite import SERVICES, control, covers
+from harness.suite import SERVICES, control, covers, exact
 
 if TYPE_CHECKING:
     from harness.suite import Attempt, Probe, Session, Subject
@@ -36,6 +36,7 @@ def check_rests_while_no_descriptor_is_free(subject: Subject, probe: Probe, sess
     probe.expect_rest(subject, "the server waits until a descriptor is free")
 
 
+@exact
 @covers("house:any/descriptor-exhaustion")
 def check_serves_again_when_clients_have_left(subject: Subject, probe: Probe, session: Session) -> None:
     """When those clients have left, the next one is served as if nothing had been."""

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import SERVICES, UDP_SERVICES, Ending, Mismatch, NotApplicable, State, control, covers, profiles
+from harness.suite import (
+    SERVICES,
+    UDP_SERVICES,
+    Ending,
+    Mismatch,
+    NotApplicable,
+    State,
+    control,
+    covers,
+    exact,
+    profiles,
+)
 
 if TYPE_CHECKING:
     from harness.suite import Client, Probe, Session, Subject
@@ -55,6 +66,7 @@ def terminate(subject: Subject, probe: Probe) -> None:
         raise NotApplicable("needs a server that ends when the process that listens is sent SIGTERM") from None
 
 
+@exact
 @covers("house:any/restart")
 @pytest.mark.parametrize("state", [State.TIME_WAIT, State.FIN_WAIT_2], ids=["time_wait", "fin_wait_2"])
 def check_starts_again_while_its_connections_linger(
@@ -77,6 +89,7 @@ def check_starts_again_while_its_connections_linger(
     session.serve()
 
 
+@exact
 @covers("house:any/restart")
 def check_starts_again_behind_clients_that_waited(subject: Subject, probe: Probe, session: Session) -> None:
     """Killed while clients wait to be accepted, it starts again at once: the old queue is gone with the process."""
@@ -123,6 +136,7 @@ def check_receiver_gives_its_port_back(subject: Subject, probe: Probe, session: 
     session.serve()
 
 
+@exact
 @profiles("one-shot")
 @covers("house:one-shot/restart")
 def check_one_shot_starts_again(subject: Subject, probe: Probe, session: Session) -> None:

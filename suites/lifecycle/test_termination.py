@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import SERVICES, UDP_SERVICES, Mismatch, control, covers, profiles
+from harness.suite import SERVICES, UDP_SERVICES, Mismatch, control, covers, exact, profiles
 
 if TYPE_CHECKING:
     from harness.suite import Probe, Session, Subject
@@ -29,6 +29,7 @@ def expect_end(subject: Subject, probe: Probe, number: signal.Signals) -> None:
         raise Mismatch(f"the server ends within {GRACE:g} s of {number.name}", "it still runs")
 
 
+@exact
 @covers("house:any/termination-signal")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["sigterm", "sigint"])
 def check_ends_in_the_middle_of_a_session(

@@ -74,6 +74,7 @@ def check_closes_behind_the_text(subject: Subject, probe: Probe, wire: Wire) -> 
     flow.expect_no(got.RST)
 
 
+@exact
 @covers("rfc867:tcp/tcp-daytime-then-close")
 @pytest.mark.parametrize("size", [1, 10 * KiB], ids=["one_octet", "ten_kib"])
 def check_client_that_talks_early_is_told_the_time(subject: Subject, probe: Probe, wire: Wire, size: int) -> None:

@@ -139,6 +139,7 @@ def check_goes_on_serving(subject: Subject, probe: Probe) -> None:
         discards(subject, probe, f"client {number}".encode())
 
 
+@exact
 @covers("house:any/survives")
 @pytest.mark.parametrize("after", ["connect", "a_word", "much"])
 def check_survives_a_client_that_resets(subject: Subject, probe: Probe, after: str) -> None:
@@ -155,6 +156,7 @@ def check_survives_a_client_that_resets(subject: Subject, probe: Probe, after: s
     discards(subject, probe, b"still there?")
 
 
+@exact
 @covers("house:any/survives")
 @pytest.mark.parametrize("text", [b"", b"x" * 1000], ids=["silent", "behind_its_text"])
 @pytest.mark.parametrize("how", Leaving, ids=str)

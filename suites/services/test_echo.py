@@ -248,6 +248,7 @@ def check_an_idle_client_does_not_block_others(subject: Subject, probe: Probe) -
     other.expect_back(b"and me?")
 
 
+@exact
 @covers("rfc862:tcp/survives-reset", "house:any/survives")
 @pytest.mark.parametrize("after", ["connect", "sending", "an exchange", "reading nothing"])
 def check_survives_a_client_that_resets(subject: Subject, probe: Probe, after: str) -> None:
@@ -267,6 +268,7 @@ def check_survives_a_client_that_resets(subject: Subject, probe: Probe, after: s
     probe.connect(subject).expect_back(b"still there?")
 
 
+@exact
 @covers("rfc862:tcp/survives-reset", "house:any/survives")
 def check_survives_a_reset_behind_unread_text(subject: Subject, probe: Probe) -> None:
     """A reset that the server finds together with text, and with a FIN, ends that connection and no other."""
@@ -284,6 +286,7 @@ def check_survives_a_reset_behind_unread_text(subject: Subject, probe: Probe) ->
     probe.connect(subject).expect_back(b"still there?")
 
 
+@exact
 @covers("rfc862:tcp/survives-connect-and-close", "house:any/survives")
 def check_survives_clients_that_connect_and_close(subject: Subject, probe: Probe) -> None:
     """Clients that leave at once, before or after they were accepted, with FIN or with RST, disturb nobody."""

@@ -97,6 +97,7 @@ def check_greets_client_after_client(subject: Subject, probe: Probe) -> None:
         client.close()
 
 
+@exact
 @covers("house:greeting/whole-line")
 @pytest.mark.parametrize("size", [1, 10 * KiB], ids=["one_octet", "ten_kib"])
 def check_client_that_talks_early_is_greeted(subject: Subject, probe: Probe, wire: Wire, size: int) -> None:
@@ -154,6 +155,7 @@ def check_survives_a_client_that_left_before_it_was_greeted(subject: Subject, pr
         greets(subject, probe)
 
 
+@exact
 @covers("house:greeting/client-gone", "house:any/survives")
 @pytest.mark.parametrize("after", ["connect", "one_octet", "the_line"])
 def check_survives_a_client_that_resets(subject: Subject, probe: Probe, after: str) -> None:

@@ -125,6 +125,7 @@ def check_waits_for_the_message(subject: Subject, probe: Probe, wire: Wire) -> N
     flow.before(flow.expect(sent.data())).expect_no(got.FIN | got.RST)
 
 
+@exact
 @covers("house:one-shot/client-says-nothing")
 @pytest.mark.parametrize("where", ["in_the_queue", "when_accepted"])
 @pytest.mark.parametrize("how", ["half_closes", "closes", "resets"])
@@ -145,6 +146,7 @@ def check_client_that_says_nothing_ends_it(subject: Subject, probe: Probe, how: 
     probe.expect_exit(subject, None if how == "resets" else 0)
 
 
+@exact
 @covers("house:one-shot/client-says-nothing")
 def check_reset_behind_the_message_ends_it(subject: Subject, probe: Probe) -> None:
     """A reset that the server finds together with a message, when it looks, ends it as well, and not by a signal."""
@@ -156,6 +158,7 @@ def check_reset_behind_the_message_ends_it(subject: Subject, probe: Probe) -> No
     probe.expect_exit(subject)
 
 
+@exact
 @covers("house:one-shot/one-connection", "house:one-shot/unread-data")
 def check_more_than_it_reads_ends_it_too(subject: Subject, probe: Probe) -> None:
     """A client that sends more than the server reads is its only one, whether it meets FIN or RST."""
@@ -169,6 +172,7 @@ def check_more_than_it_reads_ends_it_too(subject: Subject, probe: Probe) -> None
     probe.expect_exit(subject)
 
 
+@exact
 @covers("house:one-shot/second-client", "house:one-shot/one-connection")
 def check_second_client_hears_of_the_end(subject: Subject, probe: Probe, wire: Wire) -> None:
     """Who queued behind the first client is told by FIN or RST, when that is done, that nobody will serve him."""

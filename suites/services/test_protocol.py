@@ -335,6 +335,7 @@ def check_an_idle_client_does_not_block_others(subject: Subject, probe: Probe, p
     hold_session(subject, probe, protocol)
 
 
+@exact
 @covers("house:any/survives")
 @pytest.mark.parametrize("after", PHASES)
 def check_survives_a_client_that_resets(subject: Subject, probe: Probe, protocol: Protocol, after: str) -> None:
@@ -358,6 +359,7 @@ def check_survives_a_client_that_resets(subject: Subject, probe: Probe, protocol
     hold_session(subject, probe, protocol)
 
 
+@exact
 @covers("house:any/survives")
 def check_survives_requests_of_clients_that_are_gone(subject: Subject, probe: Probe, protocol: Protocol) -> None:
     """Requests whose clients have closed and reset before the server looks cost nobody else an answer."""
@@ -368,6 +370,7 @@ def check_survives_requests_of_clients_that_are_gone(subject: Subject, probe: Pr
     hold_session(subject, probe, protocol)
 
 
+@exact
 @covers("house:any/survives")
 @pytest.mark.parametrize("how", LEAVING)
 @pytest.mark.parametrize("when", ["at_once", "in_the_queue"])

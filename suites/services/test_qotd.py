@@ -52,6 +52,7 @@ def check_closes_behind_the_quote(subject: Subject, probe: Probe, wire: Wire) ->
     flow.expect_no(got.RST)
 
 
+@exact
 @covers("rfc865:tcp/tcp-quote-then-close")
 @pytest.mark.parametrize("size", [1, 10 * KiB], ids=["one_octet", "ten_kib"])
 def check_client_that_talks_early_gets_a_quote(subject: Subject, probe: Probe, wire: Wire, size: int) -> None:

@@ -188,6 +188,7 @@ def check_answers_client_after_client(subject: Subject, probe: Probe) -> None:
         expect_same(usual, read_reply(client))
 
 
+@exact
 @covers("house:any/survives")
 @pytest.mark.parametrize("after", ["connect", "the_request", "the_reply"])
 def check_survives_a_client_that_resets(subject: Subject, probe: Probe, after: str) -> None:
@@ -207,6 +208,7 @@ def check_survives_a_client_that_resets(subject: Subject, probe: Probe, after: s
     expect_same(usual, ask(subject, probe))
 
 
+@exact
 @covers("house:any/survives")
 @pytest.mark.parametrize("message", [b"", REQUEST], ids=["without_a_request", "behind_its_request"])
 @pytest.mark.parametrize("how", Leaving, ids=str)
@@ -221,6 +223,7 @@ def check_survives_a_client_that_left_in_the_queue(
         expect_same(usual, ask(subject, probe))
 
 
+@exact
 @covers("house:any/survives", "house:request-reply/reads-1024")
 def check_survives_more_than_it_reads(subject: Subject, probe: Probe) -> None:
     """A client that sends more than the server reads, whatever becomes of its reply, leaves the server as it was."""

@@ -86,6 +86,7 @@ def check_survives_a_client_that_left_in_the_queue(subject: Subject, probe: Prob
         tells(subject, probe)
 
 
+@exact
 @covers("house:any/survives")
 @pytest.mark.parametrize("after", ["connect", "one_octet", "its_own_text"])
 def check_survives_a_client_that_resets(subject: Subject, probe: Probe, after: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import KiB, State, control, covers, got, octets, profiles
+from harness.suite import KiB, State, control, covers, exact, got, octets, profiles
 
 if TYPE_CHECKING:
     from harness.suite import Probe, Raw, Subject
@@ -62,6 +62,7 @@ def check_accepts_a_client(subject: Subject, probe: Probe) -> None:
     expect_accepted(subject, probe)
 
 
+@exact
 @covers("house:any/accepts", "house:any/survives")
 def check_accepts_client_after_client(subject: Subject, probe: Probe) -> None:
     """A hundred clients in turn connect, every other one says something, and all are accepted."""
@@ -73,6 +74,7 @@ def check_accepts_client_after_client(subject: Subject, probe: Probe) -> None:
     serves(subject, probe)
 
 
+@exact
 @covers("house:any/survives")
 @pytest.mark.parametrize("how", ["closes", "resets"])
 def check_survives_clients_that_say_nothing(subject: Subject, probe: Probe, how: str) -> None:
@@ -111,6 +113,7 @@ def check_survives_a_port_scan(subject: Subject, probe: Probe, raw: Raw) -> None
     serves(subject, probe)
 
 
+@exact
 @covers("house:any/survives")
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
 def check_survives_whatever_is_said(subject: Subject, probe: Probe, text: bytes) -> None:
@@ -126,6 +129,7 @@ def check_survives_whatever_is_said(subject: Subject, probe: Probe, text: bytes)
     serves(subject, probe)
 
 
+@exact
 @covers("house:any/survives")
 def check_survives_a_reset_behind_unread_text(subject: Subject, probe: Probe) -> None:
     """A reset that the server finds together with text, when it looks, ends that connection and no other."""
@@ -140,6 +144,7 @@ def check_survives_a_reset_behind_unread_text(subject: Subject, probe: Probe) ->
     serves(subject, probe)
 
 
+@exact
 @covers("house:any/survives")
 def check_survives_a_client_that_does_not_read(subject: Subject, probe: Probe) -> None:
     """A client that says much, reads nothing and leaves disturbs nobody."""
@@ -153,6 +158,7 @@ def check_survives_a_client_that_does_not_read(subject: Subject, probe: Probe) -
     serves(subject, probe)
 
 
+@exact
 @covers("house:any/survives")
 def check_survives_many_clients_at_once(subject: Subject, probe: Probe) -> None:
     """Fifty clients that try to connect while the server cannot look, and then give up, leave it as it was."""
@@ -180,6 +186,7 @@ def check_an_idle_client_does_not_block_others(subject: Subject, probe: Probe) -
     expect_accepted(subject, probe)
 
 
+@exact
 @covers("house:any/no-close-wait")
 @profiles(*PROFILES, *SIMPLE_SERVICES)
 def check_leaves_nothing_in_close_wait(subject: Subject, probe: Probe) -> None:

@@ -74,6 +74,7 @@ def check_value_is_the_time(subject: Subject, probe: Probe) -> None:
         raise Mismatch(f"a clock that goes on within {PAUSE} s", f"{quote(later)} again")
 
 
+@exact
 @covers("rfc868:tcp/tcp-time-sends-32-bits")
 @pytest.mark.parametrize("size", [1, 10 * KiB], ids=["one_octet", "ten_kib"])
 def check_client_that_talks_early_gets_the_value(subject: Subject, probe: Probe, wire: Wire, size: int) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import SERVICES, MiB, Mismatch, control, covers, requires
+from harness.suite import SERVICES, MiB, Mismatch, control, covers, exact, requires
 
 if TYPE_CHECKING:
     from harness.suite import Client, Probe, Session, Soak, Subject
@@ -37,6 +37,7 @@ def visit(kind: str, subject: Subject, probe: Probe, session: Session) -> None:
             session.finish(client)
 
 
+@exact
 @pytest.mark.slow
 @covers("house:any/soak", "house:any/no-descriptor-leak", "house:any/no-process-leak", "house:any/memory-levels-off")
 def check_serves_on_and_on(subject: Subject, probe: Probe, session: Session, soak: Soak) -> None:

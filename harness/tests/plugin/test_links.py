@@ -26,7 +26,7 @@ SUITE = """
 
     @exact
     @covers("rfc862:tcp/octets-unchanged")
-    def check_every_segment(subject, probe):
+    def check_every_segment(subject, probe, wire):
         raise AssertionError("never asked")
 
     @covers("rfc862:tcp/octets-unchanged")
@@ -100,3 +100,13 @@ def test_what_means_nothing_there_is_not_applicable(sandbox: Sandbox) -> None:
     assert reasons["every_segment"].startswith("claims which segments came, and which did not: on the link 'lossy'")
     assert reasons["faults"].startswith("makes faults of its own on the link")
     assert reasons["as_a_raw_peer"].startswith("needs a link that loses nothing")
+
+
+def test_what_is_only_late_may_be_sent_again(sandbox: Sandbox) -> None:
+    """A busy machine lets a timer run out before the ACK that is late has come."""
+    sandbox.suite(SUITE)
+
+    ran = sandbox.check("--profile=echo", "--link=lan", "-k", "echo_blocking and v4 and every_segment")
+
+    (row,) = ran.record.results
+    assert row.reason.startswith("claims which segments came, and which did not: on the link 'lan'")

@@ -183,6 +183,23 @@ def test_on_a_link_that_loses_frames_one_waits_for_what_is_sent_again(clock: Clo
     assert not Patience(Watched(repeat(UNSENT))).until(clock.after(7.1)).came
 
 
+def test_a_handshake_that_took_long_makes_the_next_loss_long(clock: Clock) -> None:
+    """Who measured 7 s as its first round trip sends again after R + 4 * R/2, which is 21 s (RFC 6298 2.2)."""
+    lossy = Pace.over(named("lossy"))
+
+    assert Patience(Watched(repeat(UNSENT)), pace=lossy).until(clock.after(21.5)).came
+
+
+def test_what_an_ended_subject_has_sent_may_be_lost_and_sent_again(clock: Clock) -> None:
+    """Its kernel delivers what it left, and sends it again when it has to: on a bad link that takes its time."""
+    left = Look(running=0, ticks=100, unsent=5, ended=True)
+    lossy = Pace.over(named("lossy"))
+
+    assert Patience(Watched(repeat(left)), pace=lossy).until(clock.after(3.1)).came
+    assert Patience(Watched(repeat(ENDED)), pace=lossy).until(clock.after(0.5)).came
+    assert not Patience(Watched(repeat(left))).until(clock.after(3.1)).came
+
+
 def test_on_a_slow_link_what_is_late_is_not_missing(clock: Clock) -> None:
     """There and back again a frame is on its way for twice the delay of each way."""
     slow = Pace.over(named("slow"))
