@@ -266,6 +266,7 @@ def serve(
         if slow_timers:
             with contextlib.suppress(FileNotFoundError):  # since Linux 6.11
                 lab.ask("sysctl", side="far", name="net/ipv4/tcp_rto_min_us", value=str(_SLOW_TIMER))
+            lab.ask("sysctl", side="far", name="net/ipv4/tcp_early_retrans", value="0")  # no tail loss probe either
         told = start(lab, told_server(wrong_runtime), family, environment(), arguments=(str(backlog),))
         started.append(told)
         request.node.stash[subject_key] = told
