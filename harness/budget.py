@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 
 RESPONSE = 10.0  # seconds a subject may take over one step, on a loaded machine, while it is still busy
+TIMERS = 5.0  # seconds a kernel may take over one step: it needs no turn, and its first timers run out within 3 s
 READY = 10.0  # seconds a subject may take from its start to LISTEN (a cold virtual machine on a loaded host)
 
 

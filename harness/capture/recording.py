@@ -93,8 +93,12 @@ class Capture:
 class Wire:
     """The recorded wire. A context manager: leaving it closes the tap."""
 
-    def __init__(self, near: Near) -> None:
-        """Open the tap on the side `near` and send the opening marker round."""
+    def __init__(self, near: Near, *, response: float = budget.RESPONSE) -> None:
+        """Open the tap on the side `near` and send the opening marker round.
+
+        `response` are the seconds that whoever is judged may take over one step, unless a wait says otherwise.
+        """
+        self.response = response
         self._near = near
         self._far_tap = self._tap(near.far_tap(), near.far_interface) if near.far_interface else None
         own = self._tap(near.tap(), near.interface)
@@ -154,6 +158,10 @@ class Wire:
             raise Inconclusive(f"the capture is {capture.certificate}")
         return capture
 
+    def pass_fence(self) -> None:
+        """Return when what was sent before has arrived at the other end, and what that answered at once has passed."""
+        self._fence()
+
     def so_far(self, talker: Talker) -> Flow:
         """What was captured up to now, without a fence: to look whether something came, not that it did not."""
         self.tap.collect()
@@ -165,9 +173,9 @@ class Wire:
         calls = (packet for packet in self._decoded() if isinstance(packet, Segment) and packet.destination == near)
         return tuple(dict.fromkeys(packet.source for packet in calls if packet.flags & SYN and not packet.flags & ACK))
 
-    def wait_for(self, talker: Talker, pattern: Pattern, *, count: int = 1, seconds: float = budget.RESPONSE) -> Step:
+    def wait_for(self, talker: Talker, pattern: Pattern, *, count: int = 1, seconds: float | None = None) -> Step:
         """Wait until `count` steps match, and return the last of these; a claim that they come within `seconds`."""
-        deadline = Deadline(seconds)
+        deadline = Deadline(self.response if seconds is None else seconds)
         while True:
             if len(found := self.so_far(talker).pick(pattern)) >= count:
                 return found[count - 1]

@@ -150,7 +150,7 @@ def pytest_arguments(chosen: argparse.Namespace) -> list[str]:
 def workers(wanted: str | None, *, alone: bool) -> Sequence[str]:
     """How many tests run at a time, in pytest-xdist's words; one where all have to share a running server."""
     number = wanted if wanted is not None else "0" if alone else str(_WORKERS_PER_CORE * (os.cpu_count() or 1))
-    return ["-n", number, "--dist", "worksteal"] if number != "0" else []
+    return ["-n", number, "--dist", "load", "--maxschedchunk", "1"] if number != "0" else []
 
 
 class Finder:

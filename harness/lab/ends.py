@@ -16,6 +16,7 @@ class End:
     mac: str
     v4: tuple[str, ...]
     v6: tuple[str, ...]
+    index: int = 101  # of the interface; no namespace of ours has so many others that it would be taken
 
     def address(self, family: str) -> str:
         """The end's own address: `family` is "v4" or "v6"."""
@@ -24,7 +25,8 @@ class End:
 
 NEAR = End("near0", "02:00:00:00:00:01", ("10.9.0.1",), ("fd09::1",))
 FAR = End("far0", "02:00:00:00:00:02", ("10.9.0.2", "10.9.0.3"), ("fd09::2", "fd09::3"))
-MIDDLE = ("mid0", "mid1")  # the interfaces between which a relay forwards: toward the near end, toward the far
+# The ends between which a relay forwards: toward the near end, toward the far.
+MIDDLE = (End("mid0", "02:00:00:00:00:03", (), ()), End("mid1", "02:00:00:00:00:04", (), (), index=102))
 # At the far end, owned by no kernel: subjects that bring a TCP of their own.
 USERSPACE = End("userspace", "02:00:00:00:00:02", ("10.9.0.10",), ("fd09::10",))
 RAW = End("raw", "02:00:00:00:00:01", ("10.9.0.9",), ("fd09::9",))  # on the near side, owned by no kernel: raw peers

@@ -31,7 +31,7 @@ def inlets(near: socket.socket, far: socket.socket) -> tuple[Inlet, Inlet]:
     with ThreadPoolExecutor(2) as together:
         for ready in [together.submit(packet.with_ring, one) for one in (near, far)]:
             ready.result()
-    return Inlet(near, MIDDLE[0]), Inlet(far, MIDDLE[1])
+    return Inlet(near, MIDDLE[0].name), Inlet(far, MIDDLE[1].name)
 
 
 class Inlet:

@@ -16,24 +16,28 @@ own. The loser was to capture on the loopback of the far namespace: no real chec
 from __future__ import annotations
 
 import array
-import contextlib
 import errno
 import fcntl
+import functools
 import os
 import socket
 import struct
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pyroute2 import IPRoute
-
-from harness.lab import kernel
+from harness.lab import kernel, rtnetlink
 from harness.lab.ends import FAR, MIDDLE, MTU, NEAR, RAW, USERSPACE, End
+from harness.lab.rtnetlink import written
+
+if TYPE_CHECKING:
+    from pyroute2 import IPBatch
 
 LARGEST_BUFFER = 1 << 20  # octets that the kernel may give a connection to send or to receive, for itself to choose
 _LOOPBACK = 1  # the index of every namespace's loopback interface
 _LOCAL_TABLE = 255  # RT_TABLE_LOCAL
 _PERMANENT = 0x80  # NUD_PERMANENT: a neighbour that is never asked for
 _NODAD = 0x02  # IFA_F_NODAD
+_PEER = 0x7EE75EED  # stands in a written request for the descriptor of a namespace, which is known when it is sent
 _SIOCETHTOOL = 0x8946
 # ETHTOOL_SRXCSUM, STXCSUM, STSO, SGSO, SGRO (linux/ethtool.h)
 _OFFLOADS = (0x15, 0x17, 0x1F, 0x24, 0x2C)
@@ -46,6 +50,8 @@ _SYSCTLS = {
     "net/ipv6/conf/default/router_solicitations": "0",
     "net/ipv4/conf/default/route_localnet": "1",
     "net/ipv4/conf/default/rp_filter": "0",
+    "net/ipv4/icmp_ratelimit": "0",  # each datagram to a closed port is told of, be it the tenth in a row
+    "net/ipv6/icmp/ratelimit": "0",
     "net/ipv4/ip_unprivileged_port_start": "0",  # a subject may bind port 7
     "net/ipv4/tcp_congestion_control": "reno",
     "net/ipv4/tcp_rmem": f"4096 131072 {LARGEST_BUFFER}",
@@ -70,31 +76,32 @@ class Wiring:
             raise
 
     def _join(self) -> None:
-        with contextlib.ExitStack() as stack:
-            near, far = (stack.enter_context(_netlink(namespace)) for namespace in (self.near, self.far))
-            if self.middle < 0:
-                near.link("add", kind="veth", **_named(NEAR), peer={**_named(FAR), "net_ns_fd": self.far})
-            else:
-                middle = stack.enter_context(_netlink(self.middle))
-                near.link("add", kind="veth", **_named(NEAR), peer={"ifname": MIDDLE[0], "net_ns_fd": self.middle})
-                middle.link("add", kind="veth", ifname=MIDDLE[1], peer={**_named(FAR), "net_ns_fd": self.far})
-                between = [_bring_up(middle, name) for name in MIDDLE]
-            near_end = _bring_up(near, NEAR.name)
-            far_end = _bring_up(far, FAR.name)
-            far.link("set", index=_LOOPBACK, state="up")
-            _address(near, near_end, NEAR, toward=FAR)
-            _address(far, far_end, FAR, toward=NEAR)
-            near.route("add", dst="127.0.0.0/8", gateway=FAR.v4[0], oif=near_end, prefsrc=NEAR.v4[0])
-            _see_carrier(near, near_end)
-            _see_carrier(far, far_end)
-            if self.middle >= 0:
-                for end in between:
-                    _see_carrier(middle, end)
-        for namespace, names in ((self.near, (NEAR.name,)), (self.middle, MIDDLE), (self.far, (FAR.name,))):
-            if namespace >= 0:
-                kernel.setns(namespace)
-                for name in names:
-                    offloads_off(name)
+        if self.middle < 0:
+            self._order(self.near, _pair(NEAR, FAR), peer=self.far)
+        else:
+            self._order(self.near, _pair(NEAR, MIDDLE[0]), peer=self.middle)
+            self._order(self.middle, _pair(MIDDLE[1], FAR), peer=self.far)
+            self._order(self.middle, _relay())
+        self._order(self.near, _end(NEAR, FAR))
+        self._order(self.far, _end(FAR, NEAR))
+        # An end that was up before its peer gets its carrier later, from a work queue, and drops what is sent until
+        # then. Asked about its links, the kernel first does what the queue holds for them.
+        ends = {self.near: (NEAR,), self.middle: MIDDLE, self.far: (FAR,)}
+        for namespace, here in ends.items():
+            if namespace < 0:
+                continue
+            if not all(map(rtnetlink.runs, self._order(namespace, _looks(here)))):
+                raise OSError(errno.ENETDOWN, "an end of the link has no carrier")
+            for end in here:
+                offloads_off(end.name)
+
+    @staticmethod
+    def _order(namespace: int, requests: bytes, *, peer: int | None = None) -> list[bytes]:
+        """Carry requests out in a namespace; the new link's other end goes to the namespace `peer`."""
+        kernel.setns(namespace)
+        if peer is not None:
+            requests = requests.replace(_descriptor(_PEER), _descriptor(peer))
+        return rtnetlink.carry_out(requests)
 
     def close(self) -> None:
         """Let the namespaces go; the kernel takes interfaces and sockets with them."""
@@ -117,42 +124,65 @@ def _middle() -> int:
     return descriptor
 
 
-def _named(end: End) -> dict[str, object]:
-    return {"ifname": end.name, "address": end.mac}
+def _descriptor(number: int) -> bytes:
+    return struct.pack("=I", number)
 
 
-def _netlink(namespace: int) -> IPRoute:
-    kernel.setns(namespace)
-    return IPRoute()
+@functools.cache
+def _pair(here: End, there: End) -> bytes:
+    """Two interfaces that are joined, the other one in another namespace."""
+    # pyroute2 would write a peer by itself, but not the index that we want it to have.
+    names = [("IFLA_IFNAME", there.name), ("IFLA_ADDRESS", there.mac), ("IFLA_NET_NS_FD", _PEER)]
+    peer = ("VETH_INFO_PEER", {"index": there.index, "attrs": names})
+    pair = {"attrs": [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", {"attrs": [peer]})]}
+    return written(lambda ip: ip.link("add", index=here.index, ifname=here.name, address=here.mac, IFLA_LINKINFO=pair))
 
 
-def _bring_up(ip: IPRoute, name: str) -> int:
-    index: int = ip.link_lookup(ifname=name)[0]
-    ip.link("set", index=index, state="up", arp=False, mtu=MTU)
-    return index
+@functools.cache
+def _end(end: End, toward: End) -> bytes:
+    """All that makes an interface an end of the link, where no frame is that nobody sent."""
+
+    def write(ip: IPBatch) -> None:
+        _bring_up(ip, end)
+        for address in end.v4:
+            ip.addr("add", index=end.index, address=address, prefixlen=24)
+        for address in end.v6:
+            ip.addr("add", index=end.index, address=address, prefixlen=64, flags=_NODAD)
+            # The kernel takes in what is sent to a new IPv6 address only when a work queue has run, be it 300 ms later
+            # on a busy machine; until then a datagram is lost. This route does the same at once.
+            local = {"table": _LOCAL_TABLE, "type": "local", "family": socket.AF_INET6}
+            ip.route("add", dst=f"{address}/128", oif=end.index, **local)
+        beside = RAW if toward is NEAR else USERSPACE
+        for address in (*toward.v4, *toward.v6, *beside.v4, *beside.v6):
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            ip.neigh("add", dst=address, lladdr=toward.mac, ifindex=end.index, state=_PERMANENT, family=family)
+        if end is NEAR:
+            ip.route("add", dst="127.0.0.0/8", gateway=FAR.v4[0], oif=end.index, prefsrc=end.v4[0])
+        else:
+            ip.link("set", index=_LOOPBACK, state="up")
+
+    return written(write)
 
 
-def _address(ip: IPRoute, index: int, end: End, *, toward: End) -> None:
-    for address in end.v4:
-        ip.addr("add", index=index, address=address, prefixlen=24)
-    for address in end.v6:
-        ip.addr("add", index=index, address=address, prefixlen=64, flags=_NODAD)
-        # The kernel takes in what is sent to a new IPv6 address only when a work queue has run, be it 300 ms later on
-        # a busy machine; until then a datagram is lost. This route does the same at once.
-        ip.route("add", dst=f"{address}/128", oif=index, table=_LOCAL_TABLE, type="local", family=socket.AF_INET6)
-    beside = RAW if toward is NEAR else USERSPACE
-    neighbours = [*toward.v4, *toward.v6, *beside.v4, *beside.v6]
-    for address in neighbours:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        ip.neigh("add", dst=address, lladdr=toward.mac, ifindex=index, state=_PERMANENT, family=family)
+@functools.cache
+def _relay() -> bytes:
+    """The two ends between which a relay forwards."""
+
+    def write(ip: IPBatch) -> None:
+        for end in MIDDLE:
+            _bring_up(ip, end)
+
+    return written(write)
 
 
-def _see_carrier(ip: IPRoute, index: int) -> None:
-    # An end that was up before its peer gets its carrier later, from a work queue, and drops what is sent until then.
-    # Asked about one link, the kernel first does what the queue holds for it.
-    state = ip.link("get", index=index)[0].get_attr("IFLA_OPERSTATE")
-    if state != "UP":
-        raise OSError(errno.ENETDOWN, f"an end of the link has no carrier: its state is {state}")
+@functools.cache
+def _looks(ends: tuple[End, ...]) -> bytes:
+    """A question about each of these ends."""
+    return written(lambda ip: [ip.link("get", index=end.index) for end in ends])
+
+
+def _bring_up(ip: IPBatch, end: End) -> None:
+    ip.link("set", index=end.index, state="up", arp=False, mtu=MTU)
 
 
 def offloads_off(name: str) -> None:

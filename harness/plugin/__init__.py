@@ -4,8 +4,8 @@
 `fixtures` what a test gets · `verdicts` what it answers, in the worker · `deviations` what the kernel is known to
 miss · `ledger` the record of the run, in the controller · `preflight` the subject's first start · `sparing` what a
 mutant need not be asked again · `sharding` the part of the tests that this machine judges · `repeating` every test
-several times · `soaking` a test that goes on for as long as one wants · `exploring` tests that look for sequences that
-break the subject · `interruption` what ends a run early.
+several times · `soaking` a test that goes on for as long as one wants · `ordering` what begins first · `exploring`
+tests that look for sequences that break the subject · `interruption` what ends a run early.
 """
 
 pytest_plugins = [
@@ -18,6 +18,7 @@ pytest_plugins = [
     "harness.plugin.sharding",
     "harness.plugin.repeating",
     "harness.plugin.soaking",
+    "harness.plugin.ordering",
     "harness.plugin.exploring",
     "harness.plugin.weather",
     "harness.plugin.ledger",

@@ -7,12 +7,14 @@
 - The stress suite, which burdens the machine with a thousand clients, is put to the first of each profile in any run,
   of ours and of those by others.
 
-Else servers by others, and the subjects of users, are put to everything; who asks with -k gets all that he names.
+Else servers by others, and the subjects of users, are put to everything; so is a program whose whole name stands in
+the words of -k.
 """
 
 from __future__ import annotations
 
 import functools
+import re
 from typing import TYPE_CHECKING, Any
 
 from harness import bundle
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from harness.subject.inventory import Program
 
 STRESS = "/stress/"  # in the path of a suite
+_WORD = re.compile(r"\w+")
 
 
 @functools.cache
@@ -53,15 +56,17 @@ def is_foreign(program: Program | None) -> bool:
 def asked(programs: Iterable[Program], function: Any, nodeid: str, config: pytest.Config) -> list[Program]:
     """Those of the programs that the test of this function is put to."""
     option = config.option
-    if option.keyword or settings_of(config).implementations:
+    if settings_of(config).implementations:
         return list(programs)
+    named = set(_WORD.findall(option.keyword))
     covers = covers_of(function)
     spared = _further(ours=True) if option.mutants or STRESS in f"/{nodeid}" else frozenset()
     spared |= _further(ours=False) if STRESS in f"/{nodeid}" else frozenset()
     return [
         program
         for program in programs
-        if program not in spared and (option.wide or not is_mutant(program) or broken()[program.name] in covers)
+        if program.name in named
+        or (program not in spared and (option.wide or not is_mutant(program) or broken()[program.name] in covers))
     ]
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
+from harness.budget import RESPONSE, TIMERS
 from harness.capture.recording import Wire
 from harness.lab.handle import Lab, LabUnavailable
 from harness.lab.near import HostNear, LabNear, is_loopback
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
 
 TALKS = 64  # clients of one test whose calls are kept
 _SLOW_TIMER = 5_000_000  # microseconds: the machine may be busy for so long before a segment is sent again
+
+_PROGRAMS = frozenset(("subject", "session"))  # who takes one of these judges a program, else a kernel is judged
 
 Judged: TypeAlias = Subject | External
 Talker: TypeAlias = Attempt | Client | DatagramClient
@@ -182,7 +185,8 @@ def wire(near: Near, request: pytest.FixtureRequest) -> Iterator[Wire]:
     """The recorded wire."""
     if isinstance(near, Uncaptured):
         raise NotApplicable(near.reason)
-    with Wire(near) as wire:
+    kernel = _PROGRAMS.isdisjoint(request.fixturenames) and settings_of(request.config).link is None
+    with Wire(near, response=TIMERS if kernel else RESPONSE) as wire:
         request.node.stash[wire_key] = wire
         yield wire
 

@@ -90,9 +90,10 @@ class Raw:
         return end
 
     def complain(self, about: Step, kind: str, *, rest: int = 0, quoted: Callable[[bytes], bytes] = bytes) -> None:
-        """Send an ICMP error of this kind, in words, from an address of our own about what the subject sent.
+        """Have the subject hear an ICMP error of this kind, in words, from an address of our own about what it sent.
 
-        It quotes the packet as it was captured, or what `quoted` makes of that; `rest` is an MTU or a pointer.
+        It quotes the packet as it was captured, or what `quoted` makes of that; `rest` is an MTU or a pointer. When
+        this returns it has arrived, whatever the machine was doing meanwhile.
         """
         packet = self._wire.frame(about.number).octets[14:]
         v6 = packet[0] >> 4 == 6
@@ -102,6 +103,7 @@ class Raw:
         # No longer than every link takes whole (RFC 1812 4.3.2.3, RFC 4443 2.4).
         body = quoted(packet)[: 1232 if v6 else 548]
         self.put(craft.icmp(RAW.address("v6" if v6 else "v4"), source, number, code, body, rest=rest))
+        self._wire.pass_fence()
 
     def ask_echo(self, host: str, data: bytes, *, mark: int) -> None:
         """Send an ICMP echo request from an address of our own; `mark` is its identifier and sequence number in one."""

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness import budget
 from harness.budget import Deadline
 from harness.verdict import Mismatch
 
@@ -36,9 +35,9 @@ class RawListener:
         self._peer = peer
         self._known: set[Endpoint] = set()
 
-    def hear(self, *, seconds: float = budget.RESPONSE) -> RawPeer:
+    def hear(self, *, seconds: float | None = None) -> RawPeer:
         """The end for the next caller, whose SYN has come and is not answered; a claim that one calls."""
-        deadline = Deadline(seconds)
+        deadline = Deadline(self._wire.response if seconds is None else seconds)
         while True:
             caller = next((far for far in self._wire.callers(self.address) if far not in self._known), None)
             if caller is not None:
@@ -48,7 +47,7 @@ class RawListener:
                 raise Mismatch(f"a SYN to {self.address}", f"none came within {deadline}")
             self._wire.tap.wait(deadline.slice(0.05))
 
-    def accept(self, options: bytes | None = None, *, seconds: float = budget.RESPONSE) -> RawPeer:
+    def accept(self, options: bytes | None = None, *, seconds: float | None = None) -> RawPeer:
         """The end for the next caller, its handshake made; a claim that it is."""
         peer = self.hear(seconds=seconds)
         peer.accept(options)

@@ -25,7 +25,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness import budget
 from harness.budget import Deadline
 from harness.lab.ends import MTU
 from harness.probe import craft, option
@@ -143,9 +142,9 @@ class RawPeer(RawEnd):
 
     # -- hearing ------------------------------------------------------------------------------------------------------
 
-    def expect(self, pattern: Pattern, *, seconds: float = budget.RESPONSE) -> Step:
+    def expect(self, pattern: Pattern, *, seconds: float | None = None) -> Step:
         """Claim that a segment which matches comes within `seconds`, behind the one that was expected last."""
-        deadline = Deadline(seconds)
+        deadline = Deadline(self._wire.response if seconds is None else seconds)
         while True:
             found = next((step for step in self._news() if matches(pattern, step)), None)
             if found is not None:

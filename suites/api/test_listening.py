@@ -369,7 +369,7 @@ def test_a_deferred_client_is_asked_again(runtime: Runtime, probe: Probe, wire: 
 
     client = probe.connect(runtime.at(listener))
 
-    wire.wait_for(client, got.SYN_ACK, count=2)
+    wire.wait_for(client, got.SYN_ACK, count=2, seconds=15)  # it is asked after 7 s
 
 
 @covers("linux:opt/reuseport-needed-on-all-sockets", "linux:opt/reuseport-spreads-connections")

@@ -1,0 +1,64 @@
+"""The order in which several workers begin tests, looked at with tests that are names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+from harness.plugin.ordering import ordered
+from harness.subject import inventory
+
+if TYPE_CHECKING:
+    import pytest
+
+MUTANT = inventory.mutants()["echo_never_closes"]
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """What the order needs to know of a test."""
+
+    name: str
+    program: Any = None
+    slow: bool = False
+    callspec: Any = field(default=None)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "callspec", SimpleNamespace(params={"program": self.program}))
+
+    @property
+    def nodeid(self) -> str:
+        return f"suites/x/test_x.py::{self.name}"
+
+    def get_closest_marker(self, name: str) -> object:
+        return self.slow if name == "slow" and self.slow else None
+
+
+def names(items: list[Item]) -> list[str]:
+    return [cast("Item", item).name for item in ordered(cast("list[pytest.Item]", items))]
+
+
+def test_what_waits_is_begun_before_the_end() -> None:
+    """Of a hundred tests the last twenty wait for nobody, and nothing is lost."""
+    items = [Item(f"quick_{n}") for n in range(90)] + [Item(f"slow_{n}", slow=True) for n in range(10)]
+
+    order = names(items)
+
+    assert sorted(order) == sorted(item.name for item in items)
+    assert not any(name.startswith("slow") for name in order[-20:])
+
+
+def test_what_waits_is_spread() -> None:
+    """No eight tests that follow each other wait, all of them: there is something to compute meanwhile."""
+    order = names([Item(f"quick_{n}") for n in range(90)] + [Item(f"slow_{n}", slow=True) for n in range(10)])
+
+    longest = max(len(run) for run in "".join(name[0] for name in order).split("q"))
+    assert longest == 1
+
+
+def test_further_variants_of_a_mutant_come_later() -> None:
+    """When its turn comes a second variant need perhaps not be asked."""
+    items = [Item(f"check_{test}[{variant}]", MUTANT) for test in "abc" for variant in (1, 2)]
+
+    assert names(items) == [f"check_{test}[{variant}]" for variant in (1, 2) for test in "abc"]
