@@ -16,7 +16,7 @@ ENVIRONMENT := .venv
 INSTALLED := $(ENVIRONMENT)/installed
 RUN := $(ENVIRONMENT)/bin/python -m
 PIP_QUIETLY := pip --disable-pip-version-check --no-input --quiet
-PYTEST := $(RUN) pytest -q --dist worksteal --durations=20 --durations-min=0.5
+PYTEST := $(RUN) pytest -q --dist load --maxschedchunk 1 --durations=20 --durations-min=0.5
 
 # pytest rewrites assertions when it imports a test; who forbids it to keep that pays a second in each worker.
 export PYTHONDONTWRITEBYTECODE :=

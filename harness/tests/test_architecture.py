@@ -7,6 +7,7 @@ with the place and the arrow, as `harness/lab/near.py:9: lab imports wire, but â
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -67,10 +68,15 @@ SLEEPS = {"sleep", "wait_for_timeout"}
 
 @dataclass(frozen=True)
 class Module:
-    """One source file, parsed."""
+    """One source file."""
 
     path: str  # relative to the repository, with / between
-    tree: ast.Module
+    source: str
+
+    @functools.cached_property
+    def tree(self) -> ast.Module:
+        """What it says, parsed when a rule asks for it: every worker collects this file, and few run its tests."""
+        return ast.parse(self.source, self.path)
 
     @property
     def part(self) -> str:
@@ -105,21 +111,18 @@ class Module:
                 yield node.lineno, words
 
 
-def parsed(path: str, source: str) -> Module:
-    return Module(path, ast.parse(source, path))
-
-
 def modules(folder: Path) -> list[Module]:
     found = sorted(path for path in folder.rglob("*.py") if "_bundle" not in path.parts)
-    return [parsed(path.relative_to(ROOT).as_posix(), path.read_text()) for path in found]
+    return [Module(path.relative_to(ROOT).as_posix(), path.read_text()) for path in found]
 
 
 def is_test(module: Module) -> bool:
     return module.path.startswith("harness/tests/")
 
 
-LIBRARY = [module for module in modules(HARNESS) if not is_test(module)]
-TESTS = [module for module in modules(HARNESS) if is_test(module)]
+OURS = modules(HARNESS)
+LIBRARY = [module for module in OURS if not is_test(module)]
+TESTS = [module for module in OURS if is_test(module)]
 SUITES = modules(ROOT / "suites")
 
 
@@ -406,4 +409,4 @@ def test_every_module_imports_alone() -> None:
 )
 def test_a_broken_rule_is_told_with_its_place(rule: object, path: str, source: str, complaint: str) -> None:
     """What each rule forbids, and how it says so."""
-    assert broken(rule, [parsed(path, source)]) == [complaint]
+    assert broken(rule, [Module(path, source)]) == [complaint]
