@@ -54,8 +54,7 @@ _ORDER = tuple(Answer)
 
 def answer(row: Result, mutant: Mutant) -> Answer:
     """What one row says of the mutant that it judged."""
-    missed = {finding.requirement for finding in row.findings if finding.verdict in (Verdict.FAIL, Verdict.DEVIATION)}
-    if mutant.breaks in missed:
+    if mutant.breaks in _missed(row):
         return Answer.PROVED
     if any(finding.verdict is Verdict.FAIL for finding in row.findings):
         return Answer.KILLED
@@ -69,6 +68,11 @@ def answer(row: Result, mutant: Mutant) -> Answer:
             return Answer.UNASKED
         case _:
             return Answer.SILENT
+
+
+def _missed(row: Result) -> set[str]:
+    """The requirements that a row says are not met; a pass that tells something tells of a MAY that is not done."""
+    return {one.requirement for one in row.findings if one.verdict not in (Verdict.ERROR, Verdict.INCONCLUSIVE)}
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,7 @@ class Kills:
     kernel: tuple[Test, ...] = ()  # tests that judge the kernel: not proved by mutants
     alarms: tuple[Result, ...] = ()  # rows in which a correct server was rejected
     known: tuple[Result, ...] = ()  # rows in which a server by others missed what it is known to miss
+    allowed: frozenset[str] = frozenset()  # tests that told of a correct server what it need not do: seen to tell
     deviations: tuple[Result, ...] = ()  # rows in which the kernel did: these tests are seen to fail
     judged: tuple[str, ...] = ()  # the correct servers
     absent: Mapping[str, str] = field(default_factory=dict)  # correct servers that could not be judged → why
@@ -154,8 +159,8 @@ class Kills:
 
     @cached_property
     def soft_weight(self) -> tuple[Test, ...]:
-        """The same for tests of a SHOULD or MAY."""
-        return self._without_kill(binding=False)
+        """The same for tests of a SHOULD or MAY, but for those that told something of a correct server."""
+        return tuple(test for test in self._without_kill(binding=False) if test.name not in self.allowed)
 
     @property
     def holds(self) -> bool:
@@ -226,6 +231,7 @@ def kill_matrix(
     kernel: dict[str, Test] = {}
     alarms: list[Result] = []
     known: list[Result] = []
+    allowed: set[str] = set()
     deviations: list[Result] = []
     judged: dict[str, None] = {}
     absent: dict[str, str] = {}
@@ -250,6 +256,8 @@ def kill_matrix(
             elif row.verdict in (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE):
                 expected = (findings or {}).get(row.subject, {})
                 (known if _misses_only(row, expected) else alarms).append(row)
+            elif not _missed(row).isdisjoint(row.covers):
+                allowed.add(test.name)
     return Kills(
         mutants=tuple(by_name.values()),
         tests=tuple(tests.values()) if by_name else (),
@@ -257,6 +265,7 @@ def kill_matrix(
         kernel=tuple(test for name, test in kernel.items() if name not in {*tests, *map(test_of, deviations)}),
         alarms=tuple(alarms),
         known=tuple(known),
+        allowed=frozenset(allowed),
         deviations=tuple(deviations),
         judged=tuple(judged),
         absent={name: reason for name, reason in absent.items() if name not in judged and name != KERNEL},

@@ -33,6 +33,7 @@ TEST = "echo::comes_back"
         (rejected(TEST, UPPER.name, CLOSES), Answer.KILLED),
         (rejected(TEST, UPPER.name, OCTETS, Verdict.DEVIATION), Answer.PROVED),
         (rejected(TEST, UPPER.name, CLOSES, Verdict.DEVIATION), Answer.SILENT),
+        (rejected(TEST, UPPER.name, OCTETS, Verdict.PASS), Answer.PROVED),
         (row(TEST, UPPER.name, Verdict.FAIL, covers=(CLOSES,), missed=(CLOSES, OCTETS)), Answer.PROVED),
         (row(TEST, UPPER.name, Verdict.FAIL, covers=(CLOSES, OCTETS), missed=(CLOSES,)), Answer.KILLED),
         (row(TEST, UPPER.name, Verdict.FAIL, missed=(SURVIVES,)), Answer.KILLED),
@@ -47,6 +48,7 @@ TEST = "echo::comes_back"
         "another one",
         "its own SHOULD",
         "a SHOULD that correct servers miss too",
+        "its own MAY, which is told and no miss",
         "its own among others",
         "covered, but not found missing",
         "a crash",
@@ -166,6 +168,18 @@ def test_tests_of_a_should_are_no_dead_weight() -> None:
 
     assert [test.name for test in kills.dead_weight] == ["a::b"]
     assert [test.name for test in kills.soft_weight] == [TEST]
+
+
+def test_a_should_that_a_correct_server_misses_is_seen_to_be_told() -> None:
+    """What passes, or is another requirement's, shows nothing."""
+    told = rejected("a::told", "echo_blocking", CLOSES, Verdict.DEVIATION)
+    other = row("a::other", "echo_blocking", Verdict.DEVIATION, covers=(OCTETS,), missed=(CLOSES,))
+    passed = row("a::passed", "echo_blocking")
+
+    soft = [replace(one, level=Level.SHOULD) for one in (told, other, passed)]
+    kills = kill_matrix([*soft, rejected(TEST, UPPER.name, OCTETS)], [UPPER])
+
+    assert [test.name for test in kills.soft_weight] == ["a::other", "a::passed"]
 
 
 def test_what_was_lost_is_told() -> None:
