@@ -28,6 +28,10 @@ class RawDatagrams(RawEnd):
         built = craft.datagram(self.near, self.far, data, length=length, checksum=checksum)
         self._send(craft.UDP, built, fragments)
 
+    def carry(self, protocol: int, payload: bytes) -> None:
+        """Put a packet of this protocol, in place of UDP, on the wire."""
+        self._send(protocol, payload, None)
+
     def checksum_of(self, data: bytes) -> int:
         """The checksum of a datagram with this data."""
         return int.from_bytes(craft.datagram(self.near, self.far, data)[6:8], "big")

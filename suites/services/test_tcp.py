@@ -113,6 +113,19 @@ def check_survives_a_port_scan(subject: Subject, probe: Probe, raw: Raw) -> None
     serves(subject, probe)
 
 
+@covers("house:any/half-open-handshakes")
+@profiles(*PROFILES, "echo", "greeting", "request-reply", *SIMPLE_SERVICES)
+def check_handshakes_that_nobody_finishes_keep_nobody_out(subject: Subject, probe: Probe, raw: Raw) -> None:
+    """Fifty SYNs of clients that never say more are as if they had not come: the next client is served."""
+    with control():
+        serves(subject, probe)
+
+    for _ in range(50):
+        raw.peer(subject).send_syn()
+
+    serves(subject, probe)
+
+
 @exact
 @covers("house:any/survives")
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())

@@ -21,7 +21,7 @@ SEGMENT = 1000  # octets in the segments of these tests
 
 def field(wire: Wire, step: Step) -> int:
     """The ECN field in the IP header of a step."""
-    packet = wire.capture().frames[step.number - 1].octets[14:]
+    packet = wire.frame(step.number).octets[14:]
     return (packet[1] if packet[0] >> 4 == 4 else packet[1] >> 4) & 3
 
 

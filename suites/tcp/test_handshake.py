@@ -222,7 +222,7 @@ def test_reserved_bits_mean_nothing(serve: Serve, raw: Raw, wire: Wire) -> None:
 
     answer = peer.expect(got.acked(3))
     header = 14 + (20 if subject.family == "v4" else 40)  # octets before the TCP header
-    octet = wire.capture().frames[answer.number - 1].octets[header + 12]
+    octet = wire.frame(answer.number).octets[header + 12]
     assert octet & 0b1110 == 0, "the reserved bits of the answer are zero"
 
 

@@ -157,3 +157,17 @@ def test_an_unreachable_port_refuses_an_attempt(runtime: Runtime, raw: Raw) -> N
 
     with raises(errno.ECONNREFUSED):
         pending.result()
+
+
+@covers("rfc5461:4/soft-errors-may-fail-connect")
+def test_an_attempt_ends_where_no_host_is(runtime: Runtime, raw: Raw) -> None:
+    """ICMP host unreachable about a SYN is EHOSTUNREACH at once, although it may only be so for now."""
+    ours = runtime.tcp()
+    ours.bind((runtime.host, 0))
+    peer = raw.peer(runtime.at(ours), port=7)
+    pending = ours.begin.connect(tuple(peer.near))
+
+    raw.complain(peer.expect(got.SYN), "host unreachable")
+
+    with raises(errno.EHOSTUNREACH):
+        pending.result()

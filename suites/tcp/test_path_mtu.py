@@ -50,7 +50,7 @@ def test_nothing_may_be_fragmented_on_its_way(runtime: Runtime, raw: Raw, wire: 
     connection.close()
     peer.expect(got.FIN)
 
-    packets = [wire.capture().frames[step.number - 1].octets[14:] for step in peer.flow().pick(got.segment())]
+    packets = [wire.frame(step.number).octets[14:] for step in peer.flow().pick(got.segment())]
 
     assert len(packets) >= 3, "the control: there were several"
     assert [packet[6] & DONT_FRAGMENT for packet in packets] == [DONT_FRAGMENT] * len(packets)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import State, covers, got, octets, option, sent
+from harness.suite import NotApplicable, State, covers, got, octets, option, sent
 
 if TYPE_CHECKING:
-    from harness.suite import Raw, RawPeer, Serve, Subject
+    from harness.suite import Raw, RawPeer, Runtime, Serve, Subject
 
 SACK = option.mss(1400) + option.SACK_PERMITTED
 
@@ -335,6 +335,71 @@ def test_timestamps_stand_on_every_segment_and_are_echoed(serve: Serve, raw: Raw
     assert echoed is not None, "the ACK has timestamps"
     assert echoed[1] == 3, "it echoes the third of ours"
     peer.flow().expect_no(got.segment(timestamps=False))
+
+
+@covers("rfc7323:3.2/tsecr-zero-without-ack")
+def test_a_syn_echoes_no_timestamp(runtime: Runtime, raw: Raw) -> None:
+    """Who opens has heard nothing yet: where its SYN has timestamps, what they echo is 0."""
+    ours = runtime.tcp()
+    ours.bind((runtime.host, 0))
+    peer = raw.peer(runtime.at(ours), port=7)
+    ours.begin.connect(tuple(peer.near))
+
+    told = peer.expect(got.SYN).segment.options.timestamps
+
+    if told is None:
+        raise NotApplicable("the SYN has no timestamps")
+    assert told[1] == 0
+
+
+@covers("rfc7323:3.2/timestamps-on-rst")
+def test_a_reset_has_timestamps_too(serve: Serve, raw: Raw) -> None:
+    """A connection that has agreed to timestamps has them on its last segment, too, where that is a RST."""
+    subject, peer = established(serve, raw, timestamps=True)
+
+    subject.tell("reset")
+
+    assert peer.expect(got.RST).segment.options.timestamps is not None
+
+
+@covers("rfc7323:4.3/delayed-ack-echoes-earliest-tsval")
+def test_one_acknowledgment_of_two_segments_echoes_the_first(serve: Serve, raw: Raw) -> None:
+    """What is echoed tells how long an answer took, waiting for the second segment included."""
+    subject = serve()
+    peer = raw.connect(subject, option.mss(1400) + option.timestamps(1), timestamps=False)
+    subject.tell("accept")
+
+    for turn in range(40):  # acknowledged at once at first, then two at a time
+        for place in (1, 2):
+            peer.send("PSH ACK", b"some", options=option.timestamps(10 * turn + 10 * place))
+        before = peer.flow().pick(got.segment(ack=peer.snd_nxt - 4))
+        both = peer.expect(got.segment(ack=peer.snd_nxt))
+        if not before:
+            break
+    else:
+        raise NotApplicable("each segment is acknowledged by itself")
+
+    echoed = both.segment.options.timestamps
+    assert echoed is not None, "it has timestamps"
+    assert echoed[1] == 10 * turn + 10, f"the first of them had {10 * turn + 10}"
+
+
+@covers("rfc7323:5.4/timestamp-clock-rate-sane")
+@pytest.mark.slow  # 1.4 s
+def test_the_clock_of_timestamps_ticks(serve: Serve, raw: Raw) -> None:
+    """It moves on between segments that a timer sends again: once a second at least, and once in 59 ns at most."""
+    subject, peer = established(serve, raw, timestamps=True)
+    peer.acknowledges = False
+
+    subject.tell("send 68656c6c6f")
+    first, *_, last = (peer.expect(got.data()) for _ in range(4))
+
+    before, behind = first.segment.options.timestamps, last.segment.options.timestamps
+    seconds = (last.since_ns - first.since_ns) / 1e9
+    assert before is not None, "the first has timestamps"
+    assert behind is not None, "the last has timestamps"
+    ticks = (behind[0] - before[0]) % (1 << 32)
+    assert max(1, seconds - 1) <= ticks <= seconds / 59e-9, f"{ticks} ticks in {seconds:.1f} s"
 
 
 @covers("rfc7323:3.2/unnegotiated-timestamps-ignored")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SEGMENT = 1000  # octets of data in a full segment of these tests
 MSS = option.mss(SEGMENT)
 SACK = MSS + option.SACK_PERMITTED
+SLOW = 5  # seconds before anything is sent again, where timers are slow
 SILENT = 7  # a port of the raw peer
 R2_OF_A_SYN = 180  # seconds (RFC 9293 3.8.3)
 
@@ -271,6 +272,35 @@ def test_lost_tail_is_probed_once(serve: Serve, raw: Raw) -> None:
     assert again[0] == 2001, f"the first that comes again is the last of all: {again}"
 
 
+@covers("rfc8985:6.2/time-based-loss-detection")
+def test_one_report_of_the_last_brings_the_first(serve: Serve, raw: Raw) -> None:
+    """What was sent before a segment that has arrived is lost when a quarter of a round trip has passed."""
+    subject, peer = established(serve, raw, SACK, slow_timers=True)
+    subject.tell("send-pattern 4000 7")
+    last = peer.expect(got.data() & got.segment(seq=3001))
+
+    peer.send("ACK", ack=1, options=sack(peer, (3001, 4001)))
+
+    waited = seconds_between(last, peer.expect(got.data() & got.segment(seq=1)))
+    assert waited < SLOW - 0.5, f"no retransmission timer was waited for: it took {waited:.3f} s"
+
+
+@covers("rfc5682:2.1/f-rto-detects-spurious-timeout")
+def test_late_acknowledgments_show_that_the_timer_was_wrong(serve: Serve, raw: Raw) -> None:
+    """When acknowledgments come for what was sent once, what is still under way is not sent a second time."""
+    subject, peer = established(serve, raw)
+    subject.tell("send-pattern 40000 7")
+    peer.expect(got.data() & got.segment(seq=9001))
+    repeated = peer.expect(got.data() & got.segment(seq=1))
+
+    for ack in range(1001, 10001, 1000):
+        peer.send("ACK", ack=ack)
+        peer.flow()  # one at a time
+
+    again = [place for place in places(peer, repeated) if 1 < place < 9002]
+    assert again == [], "all of these arrived, and were only acknowledged late"
+
+
 @covers("rfc8985:4/rack-requires-sack")
 def test_without_sack_the_timer_alone_decides(serve: Serve, raw: Raw) -> None:
     """To a peer that cannot report what arrived no probe is sent: the first segment comes again before any other."""
@@ -284,7 +314,30 @@ def test_without_sack_the_timer_alone_decides(serve: Serve, raw: Raw) -> None:
     assert places(peer, last)[0] == 1
 
 
-# -- how much is sent behind a loss -----------------------------------------------------------------------------------
+# -- how much is sent behind a pause, or a loss -----------------------------------------------------------------------
+
+
+@covers("rfc5681:4.1/restart-window-after-idle")
+@pytest.mark.slow  # 1 s
+def test_behind_a_pause_no_more_is_sent_than_at_first(serve: Serve, raw: Raw) -> None:
+    """What the path took before a pause says nothing of what it takes now: the initial window holds again."""
+    subject, peer = established(serve, raw)
+    for words in ("SOL_SOCKET SO_KEEPALIVE 1", "IPPROTO_TCP TCP_KEEPIDLE 1"):
+        subject.tell(f"option {words}")
+    subject.tell(f"send-pattern {60 * SEGMENT} 7")
+    first = len(peer.flow().pick(got.data()))
+    peer.acknowledges = True
+    peer.acknowledge()
+    while peer.rcv_nxt <= 60 * SEGMENT:
+        peer.expect(got.data())
+    peer.expect(got.bare_ack() & got.segment(seq=peer.rcv_nxt - 1))  # a keep-alive: nothing was sent for a second
+    peer.acknowledges = False
+    last = peer.flow().steps[-1]
+
+    subject.tell(f"send-pattern {60 * SEGMENT} 8")
+
+    burst = len(places(peer, last))
+    assert burst <= first, f"{first} segments came unasked at first, and now {burst}"
 
 
 @covers("rfc5681:3.2/ssthresh-halved-on-fast-retransmit")

@@ -148,7 +148,7 @@ def test_differentiated_services_field_is_as_told(serve: Serve, raw: Raw, wire: 
         subject.tell(f"option {name} {value}")
         subject.tell("send 61")
         step = peer.expect(got.data() & got.segment(seq=1 + number))
-        octets = wire.capture().frames[step.number - 1].octets[14:16]
+        octets = wire.frame(step.number).octets[14:16]
         field = octets[1] if subject.family == "v4" else (octets[0] & 0xF) << 4 | octets[1] >> 4
         assert field & 0xFC == value, f"the field is {field:#04x}"
 
@@ -163,9 +163,7 @@ def test_time_to_live_is_as_told(serve: Serve, raw: Raw, wire: Wire) -> None:
     subject.tell("send 61")
 
     step = peer.expect(got.data())
-    assert wire.capture().frames[step.number - 1].octets[14 + (8 if v4 else 7)] == 7, (
-        "the packet has the TTL that was set"
-    )
+    assert wire.frame(step.number).octets[14 + (8 if v4 else 7)] == 7, "the packet has the TTL that was set"
 
 
 # -- the amount that is in flight -------------------------------------------------------------------------------------

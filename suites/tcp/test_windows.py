@@ -66,6 +66,23 @@ def test_largest_window_without_scale_is_large(serve: Serve, raw: Raw) -> None:
     assert in_flight(peer) > 0x7FFF, "more than half of the window is in use"
 
 
+@covers("rfc9293:3.10.7.4/old-segments-do-not-update-window")
+def test_an_old_segment_opens_no_window(serve: Serve, raw: Raw) -> None:
+    """The window is what the newest segment says: one from before, that comes again, does not open it."""
+    subject, peer = established(serve, raw, option.mss(SMALL))
+    peer.send("PSH ACK", b"?")
+    shut(peer)
+    peer.expect(got.segment(ack=3))
+    subject.tell("send 68656c6c6f")
+
+    peer.send("PSH ACK", b"?", seq=1)
+
+    peer.expect(got.bare_ack())
+    peer.flow().expect_no(got.data())
+    peer.send("ACK")
+    peer.expect(got.data(b"hello"))
+
+
 @covers("rfc7323:2.2/scaling-needs-both-sides")
 def test_window_is_not_scaled_where_we_did_not_offer_it(serve: Serve, raw: Raw) -> None:
     """Without a window scale of ours a field of 512 is a window of 512 octets."""
