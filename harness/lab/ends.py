@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MTU = 1500  # octets of an IP packet
+HANDED_OVER = {"handed_over": True}  # says the message with the descriptors of an answer, which follows it
 LARGEST_MESSAGE = 1 << 18  # octets between test and lab process: an answer carries at most two kept outputs
 
 

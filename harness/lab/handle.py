@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from harness.budget import Deadline
-from harness.lab.ends import LARGEST_MESSAGE
+from harness.lab.ends import HANDED_OVER, LARGEST_MESSAGE
 
 _START = 20.0  # seconds for an interpreter to start on a loaded machine
 
@@ -103,12 +103,19 @@ class Lab:
 
     def _answer_to(self, number: int) -> Answer:
         deadline = Deadline(_START)
-        while True:
-            answer = self._receive(deadline)
-            if answer.values.pop("question") == number:
-                return answer
-            for descriptor in answer.descriptors:  # of a question that was left
-                os.close(descriptor)
+        handed_over: list[int] = []
+        try:
+            while True:
+                answer = self._receive(deadline)
+                if answer.values.pop("question") != number:
+                    _close(answer.descriptors)  # of a question that was left
+                elif answer.values == HANDED_OVER:
+                    handed_over = answer.descriptors
+                else:
+                    return Answer(answer.values, handed_over)
+        except BaseException:
+            _close(handed_over)
+            raise
 
     def _receive(self, deadline: Deadline) -> Answer:
         if not select.select([self._control], [], [], deadline.left)[0]:
@@ -128,6 +135,11 @@ class Lab:
         """A socket at one end of the link ("near" or "far"), usable here for the rest of its life."""
         answer = self.ask("socket", side=side, family=int(family), kind=int(kind), protocol=protocol)
         return socket.socket(fileno=answer.descriptors[0])
+
+
+def _close(descriptors: list[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def _remedy(refused: dict[str, Any]) -> str:

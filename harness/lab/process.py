@@ -31,7 +31,7 @@ from pyroute2 import DiagSocket
 
 from harness.budget import Deadline
 from harness.lab import builder, children, fence, kernel, packet, witness
-from harness.lab.ends import FAR, LARGEST_MESSAGE
+from harness.lab.ends import FAR, HANDED_OVER, LARGEST_MESSAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -337,9 +337,13 @@ def serve(control: socket.socket, building: socket.socket) -> None:
             asked = json.loads(request)
             number = {"question": asked.pop("question")}
             answer, descriptors = _answer(lab, asked)
-            socket.send_fds(control, [json.dumps(answer | number).encode()], descriptors)
-            for descriptor in descriptors:
-                os.close(descriptor)
+            if descriptors:
+                # First of all, so that nobody but the asker holds them when the answer is there: a listener that the
+                # asker closes while a copy is left here goes on listening.
+                socket.send_fds(control, [json.dumps(HANDED_OVER | number).encode()], descriptors)
+                for descriptor in descriptors:
+                    os.close(descriptor)
+            control.send(json.dumps(answer | number).encode())
 
 
 def _answer(lab: Lab, request: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:

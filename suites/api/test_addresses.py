@@ -14,7 +14,7 @@ import pytest
 from harness.suite import Ending, State, covers, families, raises, requires
 
 if TYPE_CHECKING:
-    from harness.suite import Probe, Runtime
+    from harness.suite import Probe, Runtime, Wire
 
 
 @covers(
@@ -345,7 +345,9 @@ def test_when_no_port_is_left(runtime: Runtime, probe: Probe) -> None:
 
 @covers("linux:opt/reuseaddr-ignores-time-wait", "linux:opt/both-owners-must-set-reuseaddr")
 @pytest.mark.parametrize(("first", "second"), [(0, 0), (0, 1), (1, 0), (1, 1)])
-def test_the_port_of_a_server_that_closed_first(runtime: Runtime, probe: Probe, first: int, second: int) -> None:
+def test_the_port_of_a_server_that_closed_first(
+    runtime: Runtime, probe: Probe, wire: Wire, first: int, second: int
+) -> None:
     """While its connection is in TIME-WAIT the port is free for those who set SO_REUSEADDR after one who did so too."""
     listener = runtime.tcp()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, first)
@@ -355,6 +357,7 @@ def test_the_port_of_a_server_that_closed_first(runtime: Runtime, probe: Probe, 
     client = probe.connect(runtime.at(listener))
     listener.accept()[0].close()
     client.expect_end(Ending.EOF)
+    wire.flow(client)  # our ACK has arrived before our FIN: behind it, it would be a stray, and end TIME-WAIT
     client.close()
     waiting = runtime.at(listener)
     probe.expect_soon(

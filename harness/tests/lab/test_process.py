@@ -13,6 +13,7 @@ import pytest
 
 from harness.budget import RESPONSE, Deadline
 from harness.lab.children import Heard
+from harness.lab.ends import FAR
 from harness.lab.handle import Lab, LabLost
 from harness.tests.lab.processes import descendants, held, held_beside, networks_of, still_there
 from harness.tests.lab.programs import DAEMON, ENVIRONMENT, gone, speaking
@@ -290,6 +291,31 @@ def test_a_lab_that_is_gone_is_told_as_such() -> None:
 
         with pytest.raises(LabLost, match=r"^the lab process did not answer 'build': "):
             lab.ask("build")
+
+
+def test_a_socket_that_is_handed_over_is_nobody_elses() -> None:
+    """Once it is closed here nobody listens any more, however slow the lab process is to close its own copy.
+
+    The lab is slow here: it has the same processor as this process, and its turn comes last.
+    """
+    with Lab() as lab:
+        lab.ask("build")
+        ours = os.sched_getaffinity(0)
+        for pid in (0, lab.pid, *descendants(lab.pid)):
+            os.sched_setaffinity(pid, {min(ours)})
+        for pid in (lab.pid, *descendants(lab.pid)):
+            os.setpriority(os.PRIO_PROCESS, pid, 19)
+        try:
+            for _ in range(50):
+                with lab.socket("far", socket.AF_INET, socket.SOCK_STREAM) as client:
+                    with lab.socket("far", socket.AF_INET, socket.SOCK_STREAM) as listener:
+                        listener.bind((FAR.v4[0], 0))
+                        listener.listen()
+                        place = listener.getsockname()
+                    with pytest.raises(ConnectionRefusedError):
+                        client.connect(place)
+        finally:
+            os.sched_setaffinity(0, ours)
 
 
 def test_a_late_answer_is_not_taken_for_that_of_the_next_question(monkeypatch: pytest.MonkeyPatch) -> None:
