@@ -109,6 +109,18 @@ class Session:
                 raise Mismatch(_asked(last), _came(came))
         client.close()
 
+    def leave_behind_words(self) -> None:
+        """One client that says what it has said before, or what nobody asked it for, and leaves without an answer.
+
+        It waits for a server that closes unasked, so that its own FIN comes last, behind octets that nobody may read.
+        """
+        client = self.begin()
+        words = [exchange.send for exchange in self._protocol.exchanges] or [b"hello\r\n"]
+        client.send_some(words[0])
+        if self._protocol.server_closes and not self._protocol.exchanges:
+            client.ending()
+        client.close()
+
     def crowd(self, first: Client, size: int) -> Crowd:
         """So many clients at once, `first` among them, that is in the middle of its session; nobody speaks yet."""
         subject, protocol = self._subject, self._protocol
