@@ -130,7 +130,8 @@ class Session:
 
         def own(number: int, client: Client) -> Member:
             words = f"I am client {number}\n".encode()
-            exchanges = [Exchange(words, Exactly(words))] if protocol.name == "echo" else list(protocol.exchanges)
+            theirs = protocol if client is first else protocol.of(number)
+            exchanges = [Exchange(words, Exactly(words))] if protocol.name == "echo" else list(theirs.exchanges)
             return Member(number, client, [*greeting, *exchanges], protocol.server_closes)
 
         one = own(1, first)

@@ -312,8 +312,9 @@ def check_small_segments(subject: Subject, probe: Probe, protocol: Protocol) -> 
 def check_clients_get_their_own_answers(subject: Subject, probe: Probe, protocol: Protocol) -> None:
     """Of two clients that ask at the same time each gets its own answers and no other, be it one after the other."""
     one, two = probe.connect(subject), probe.connect(subject)
+    other = protocol.of(2)
     early = 1 if protocol.greeting is None else 0
-    for exchange in protocol.exchanges[:early]:
+    for exchange in other.exchanges[:early]:
         two.send_all(exchange.send)
     let_rest(subject, probe)  # so that a server of many clients knows both
 
@@ -321,9 +322,9 @@ def check_clients_get_their_own_answers(subject: Subject, probe: Probe, protocol
     converse(one, protocol)
     finish(one, protocol)
 
-    hear_greeting(two, protocol)
-    converse(two, protocol, asked=early)
-    finish(two, protocol)
+    hear_greeting(two, other)
+    converse(two, other, asked=early)
+    finish(two, other)
 
 
 @covers("house:protocol/idle-client")
