@@ -337,13 +337,14 @@ def check_small_segments(subject: Subject, probe: Probe, protocol: Protocol) -> 
 
 
 @covers("house:protocol/clients-apart")
-def check_clients_get_their_own_answers(subject: Subject, probe: Probe, protocol: Protocol) -> None:
+@pytest.mark.parametrize("early", ["half_a_request", "a_request"])
+def check_clients_get_their_own_answers(subject: Subject, probe: Probe, protocol: Protocol, early: str) -> None:
     """Of two clients that ask at the same time each gets its own answers and no other, be it one after the other."""
     one, two = probe.connect(subject), probe.connect(subject)
     other = protocol.of(2)
-    early = 1 if protocol.greeting is None else 0
-    for exchange in other.exchanges[:early]:
-        two.send_all(exchange.send)
+    pieces = divided(other.exchanges[0].send, None if early == "half_a_request" else len(other.exchanges[0].send))
+    if protocol.greeting is None:
+        two.send_all(pieces.pop(0))
     let_rest(subject, probe)  # so that a server of many clients knows both
 
     hear_greeting(one, protocol)
@@ -351,7 +352,9 @@ def check_clients_get_their_own_answers(subject: Subject, probe: Probe, protocol
     finish(one, protocol)
 
     hear_greeting(two, other)
-    converse(two, other, asked=early)
+    for piece in pieces:
+        two.send_all(piece)
+    converse(two, other, asked=1)
     finish(two, other)
 
 
