@@ -49,6 +49,7 @@ class Contract:
     endless: bool = False  # the stream goes on as long as one reads
     closing: str = "half_close"  # how an ordinary client ends its session: so, or by `close`
     greets: bool = False  # and the client waits for that before it speaks
+    alone: bool = False  # each client: what two at the same time said would mean something else
     protocol: Protocol | None = None
 
     def due(self, heard: Heard) -> Due:
@@ -80,6 +81,7 @@ def contract(profile: str) -> Contract:
         lossy=not protocol.server_closes,
         closing="close" if protocol.server_closes else "half_close",
         greets=protocol.greeting is not None,
+        alone=protocol.personal,
         protocol=protocol,
     )
 

@@ -98,7 +98,7 @@ class Seats:
         """Whether it is possible now."""
         contract = self._contract
         if isinstance(action, Connect):
-            full = len(self.there) >= _CLIENTS or self._behind >= _CLIENTS
+            full = len(self.there) >= (1 if contract.alone else _CLIENTS) or self._behind >= _CLIENTS
             return action.client not in self.there and not full and not (contract.one_client and self.met)
         if isinstance(action, DropNext):
             return self._faults

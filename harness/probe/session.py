@@ -109,6 +109,18 @@ class Session:
                 raise Mismatch(_asked(last), _came(came))
         client.close()
 
+    def leave_behind_words(self) -> None:
+        """One client that says what it has said before, or what nobody asked it for, and leaves without an answer.
+
+        It waits for a server that closes unasked, so that its own FIN comes last, behind octets that nobody may read.
+        """
+        client = self.begin()
+        words = [exchange.send for exchange in self._protocol.exchanges] or [b"hello\r\n"]
+        client.send_some(words[0])
+        if self._protocol.server_closes and not self._protocol.exchanges:
+            client.ending()
+        client.close()
+
     def crowd(self, first: Client, size: int) -> Crowd:
         """So many clients at once, `first` among them, that is in the middle of its session; nobody speaks yet."""
         subject, protocol = self._subject, self._protocol
@@ -118,7 +130,8 @@ class Session:
 
         def own(number: int, client: Client) -> Member:
             words = f"I am client {number}\n".encode()
-            exchanges = [Exchange(words, Exactly(words))] if protocol.name == "echo" else list(protocol.exchanges)
+            theirs = protocol if client is first else protocol.of(number)
+            exchanges = [Exchange(words, Exactly(words))] if protocol.name == "echo" else list(theirs.exchanges)
             return Member(number, client, [*greeting, *exchanges], protocol.server_closes)
 
         one = own(1, first)

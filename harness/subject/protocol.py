@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -24,6 +24,8 @@ STREAM = "protocol"  # what the tests of every own protocol over TCP name in PRO
 DATAGRAM = "udp-protocol"  # and those over UDP
 SUFFIX = ".toml"
 
+CLIENT = b"{client}"  # in a text: what each of several clients says in its own way, in as many octets
+
 
 @dataclass(frozen=True)
 class Exactly:
@@ -34,6 +36,10 @@ class Exactly:
     def whole(self, came: bytes) -> bool:
         """Whether what came is the answer, neither a part of it nor more."""
         return came == self.octets
+
+    def of(self, client: bytes) -> Exactly:
+        """The same for one of several clients."""
+        return Exactly(self.octets.replace(CLIENT, client))
 
     def __str__(self) -> str:
         return quote(self.octets)
@@ -48,6 +54,10 @@ class Matching:
     def whole(self, came: bytes) -> bool:
         """Whether what came is the answer, neither a part of it nor more."""
         return self.regex.fullmatch(came) is not None
+
+    def of(self, client: bytes) -> Matching:
+        """The same for one of several clients."""
+        return Matching(re.compile(self.regex.pattern.replace(CLIENT, client)))
 
     def __str__(self) -> str:
         pattern = self.regex.pattern.decode().replace("\n", "\\n")
@@ -65,6 +75,10 @@ class Exchange:
     answer: Answer
     name: str = ""
 
+    def of(self, client: bytes) -> Exchange:
+        """The same for one of several clients."""
+        return replace(self, send=self.send.replace(CLIENT, client), answer=self.answer.of(client))
+
     def __str__(self) -> str:
         return self.name or quote(self.send)
 
@@ -81,6 +95,19 @@ class Protocol:
     server_closes: bool = False  # behind the last answer; else the client does
     pipelining: bool = False  # requests may be sent before the answers to earlier ones came
     repeatable: bool = True  # all exchanges may be said again on the same connection
+
+    def of(self, number: int) -> Protocol:
+        """What the client with this number says and hears, where the file has each client say something of its own.
+
+        Who is alone with the server says what the file has, as it stands there.
+        """
+        client = b"%0*d" % (len(CLIENT), number)
+        return replace(self, exchanges=tuple(exchange.of(client) for exchange in self.exchanges))
+
+    @property
+    def personal(self) -> bool:
+        """Whether clients at the same time have to differ in what they say."""
+        return any(CLIENT in exchange.send for exchange in self.exchanges)
 
     @property
     def kind(self) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PROFILES = SERVICES
 
-BATCH = 60  # clients: if one in twelve leaves something behind, it is seen
+BATCH = 63  # clients: if one in seven leaves something behind, it is seen
 BATCHES = 6  # a pool of 256 threads, one more for each client until it is full, is full by then
 
 
@@ -28,7 +28,7 @@ def visit(subject: Subject, probe: Probe, session: Session) -> None:
     """A batch of clients, one after the other; a claim that each that stays is served, as the one before all was."""
     for number in range(BATCH):
         try:
-            match number % 6 if subject.transport == "tcp" else 0:
+            match number % 7 if subject.transport == "tcp" else 0:
                 case 0 | 1:
                     session.serve()
                 case 2:
@@ -39,6 +39,8 @@ def visit(subject: Subject, probe: Probe, session: Session) -> None:
                     probe.connect(subject).close()
                 case 5:
                     probe.connect(subject).reset()
+                case 6:
+                    session.leave_behind_words()
         except Mismatch as missed:
             expected = f"client {number + 1} of {BATCH} is served as those before: {missed.expected}"
             raise Mismatch(expected, missed.actual, details=missed.details) from missed

@@ -7,6 +7,8 @@ before its greeting is too: so clients close here, and wait for a greeting where
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,6 +38,9 @@ PROFILES = ("protocol",)
 LONGEST = 16 * KiB  # octets within which an answer is complete, where no end of stream tells
 LARGE = 64 * KiB  # octets: what is larger takes too long through a tiny window
 ROUNDS = 20
+
+SEAMS = re.compile(rb"\r(?=\n)|[\xc0-\xff](?=[\x80-\xbf])")  # what comes before the middle of a line end or a character
+MOST_CUTS = 16  # of one request: the server is let rest at each
 
 PIECES = {"octets": 1, "sevens": 7, "halves": None}
 LEAVING: dict[str, Callable[[Client], None]] = {
@@ -129,6 +134,13 @@ def divided(request: bytes, size: int | None) -> list[bytes]:
     return [request[start : start + size] for start in range(0, len(request), size)]
 
 
+def torn(request: bytes) -> list[bytes]:
+    """The request in pieces that end within its line ends and its characters of UTF-8, and before its last octet."""
+    cuts = [inner.start() + 1 for inner in SEAMS.finditer(request)][:MOST_CUTS]
+    places = [0, *sorted({*cuts, len(request) - 1} - {0}), len(request)]
+    return [request[start:end] for start, end in pairwise(places)]
+
+
 @covers("house:protocol/answers")
 def check_answers_as_described(subject: Subject, probe: Probe, protocol: Protocol) -> None:
     """Every request of a session draws the answer that the file describes."""
@@ -154,6 +166,22 @@ def check_division_of_a_request_does_not_matter(
         let_rest(subject, probe)
         for piece in others:
             client.send_all(piece)
+        hear_answer(client, protocol, number)
+
+
+@covers("house:protocol/segmentation")
+def check_a_line_end_or_a_character_may_be_torn(subject: Subject, probe: Probe, protocol: Protocol) -> None:
+    """A request whose line ends and characters the server reads in parts, CR and then LF, is answered as any other."""
+    serves(subject, probe, protocol)
+    client = probe.connect(subject)
+    hear_greeting(client, protocol)
+
+    for number, exchange in enumerate(protocol.exchanges):
+        *pieces, last = torn(exchange.send)
+        for piece in pieces:
+            client.send_all(piece)
+            let_rest(subject, probe)
+        client.send_all(last)
         hear_answer(client, protocol, number)
 
 
@@ -309,21 +337,25 @@ def check_small_segments(subject: Subject, probe: Probe, protocol: Protocol) -> 
 
 
 @covers("house:protocol/clients-apart")
-def check_clients_get_their_own_answers(subject: Subject, probe: Probe, protocol: Protocol) -> None:
+@pytest.mark.parametrize("early", ["half_a_request", "a_request"])
+def check_clients_get_their_own_answers(subject: Subject, probe: Probe, protocol: Protocol, early: str) -> None:
     """Of two clients that ask at the same time each gets its own answers and no other, be it one after the other."""
     one, two = probe.connect(subject), probe.connect(subject)
-    early = 1 if protocol.greeting is None else 0
-    for exchange in protocol.exchanges[:early]:
-        two.send_all(exchange.send)
+    other = protocol.of(2)
+    pieces = divided(other.exchanges[0].send, None if early == "half_a_request" else len(other.exchanges[0].send))
+    if protocol.greeting is None:
+        two.send_all(pieces.pop(0))
     let_rest(subject, probe)  # so that a server of many clients knows both
 
     hear_greeting(one, protocol)
     converse(one, protocol)
     finish(one, protocol)
 
-    hear_greeting(two, protocol)
-    converse(two, protocol, asked=early)
-    finish(two, protocol)
+    hear_greeting(two, other)
+    for piece in pieces:
+        two.send_all(piece)
+    converse(two, other, asked=1)
+    finish(two, other)
 
 
 @covers("house:protocol/idle-client")

@@ -76,3 +76,17 @@ def test_an_answer_up_to_the_end_is_whole_with_it_only() -> None:
 
     assert heard(Wire([b"a", b"b"]), anything, to_end=True).lack == "client 7 got 2 octets of its answer"
     assert heard(Wire([b"a", b"b"], Ending.EOF), anything, to_end=True).lack == ""
+
+
+def test_a_long_answer_is_not_looked_at_octet_by_octet(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+
+    def whole(answer: Exactly, came: bytes) -> bool:
+        looks.append(len(came))
+        return came == answer.octets
+
+    monkeypatch.setattr(Exactly, "whole", whole)
+    long, short = b"long" * 5000, b"short"
+
+    assert heard(Wire([long + short[:2], short[2:]]), Exactly(long), Exactly(short)).lack == ""
+    assert looks == [20_000, 2, 5]

@@ -138,6 +138,19 @@ def test_everything_that_can_be_said() -> None:
     )
 
 
+def test_each_client_may_say_something_of_its_own() -> None:
+    """In as many octets as the file has, so that lengths that are said before them stay true."""
+    text = LEAST.replace('"a"', '"SET {client} red"').replace('expect = "b"', "expect-regex = '{client} [0-9]{1,3}'")
+    protocol = parse(text)
+
+    second = protocol.of(2).exchanges[0]
+
+    assert (protocol.personal, parse(LEAST).personal) == (True, False)
+    assert second == Exchange(b"SET 00000002 red", Matching(re.compile(rb"00000002 [0-9]{1,3}")))
+    assert len(second.send) == len(protocol.exchanges[0].send)
+    assert parse(LEAST).of(2) == parse(LEAST)
+
+
 def test_the_example_in_the_documentation() -> None:
     text = (bundle.root() / "docs" / "own-protocol.md").read_text()
     example = text.partition("```toml\n")[2].partition("```")[0]
