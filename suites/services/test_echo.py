@@ -11,7 +11,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Ending, KiB, Leaving, MiB, Mismatch, control, covers, exact, got, octets, quote, sent
+from harness.suite import (
+    Ending,
+    KiB,
+    Leaving,
+    MiB,
+    Mismatch,
+    control,
+    covers,
+    exact,
+    got,
+    octets,
+    quote,
+    requires,
+    sent,
+)
 
 if TYPE_CHECKING:
     from harness.suite import Link, Probe, Subject, Wire
@@ -236,6 +250,26 @@ def check_clients_are_served_at_the_same_time(subject: Subject, probe: Probe) ->
     for number in range(3):
         for name, client in enumerate(clients):
             client.expect_back(f"client {name} says {number}".encode())
+
+
+@exact
+@covers("rfc862:tcp/clients-independent", "house:any/leavers-cost-nobody")
+@pytest.mark.parametrize("how", ["close", "reset"])
+def check_clients_that_leave_cost_nobody_the_service(subject: Subject, probe: Probe, how: str) -> None:
+    """Clients leave and others come in their place; those who stay, and those who came, are served on."""
+    clients = [probe.connect(subject) for _ in range(8)]
+    for client in clients:
+        client.expect_back(b"I am here")
+
+    for place in (0, 1, 2, 5, 7):  # who comes gets the descriptor of who left
+        getattr(clients[place], how)()
+        probe.let_settle(subject)
+        clients[place] = probe.connect(subject)
+        clients[place].expect_back(b"I am new")
+
+    with requires("house:any/leavers-cost-nobody"):
+        for client in clients:
+            client.expect_back(b"I am still here")
 
 
 @covers("rfc862:tcp/idle-client-does-not-block")
