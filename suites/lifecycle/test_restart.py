@@ -101,7 +101,7 @@ def check_starts_again_behind_clients_that_waited(subject: Subject, probe: Probe
         kill(subject, probe)
     with control():
         for client in waiting:
-            client.half_close()  # under TCP_DEFER_ACCEPT its handshake is not over there: only what it sends draws a RST
+            client.half_close()  # under TCP_DEFER_ACCEPT its handshake is not over there: what it sends draws a RST
             client.ending()
     subject.restart()
 
