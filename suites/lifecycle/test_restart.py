@@ -116,8 +116,8 @@ def check_gives_its_port_back(subject: Subject, probe: Probe, session: Session) 
         client: Client = session.begin()
 
     terminate(subject, probe)
-    client.close()  # a process of its own that serves this client may see it out
     expect_port_free(subject, probe)
+    client.close()  # a process of its own that serves this client may see it out, if it does not listen
     subject.restart()
 
     session.serve()

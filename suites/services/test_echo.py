@@ -25,6 +25,7 @@ from harness.suite import (
     quote,
     requires,
     sent,
+    wall_clock,
 )
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ WORDS = (
 
 # Where buffers end: powers of two and of ten with their neighbours, and what fills one segment, or two.
 SIZES = (1, 100, 127, 128, 255, 256, 257, 500, 512, 1000, 1023, 1024, 1025, 1448, 2000, 2048, 2896, 4096, 8192, 16_384)
+
+SILENCE = 11.0  # seconds: more than the ten that are a favourite limit, and far from minutes
 
 
 def serves(subject: Subject, probe: Probe) -> None:
@@ -156,6 +159,23 @@ def check_lasts_until_the_client_closes(subject: Subject, probe: Probe) -> None:
     if subject.managed:
         assert not client.read(1), "nothing comes unasked"  # until the server has been idle for two seconds
 
+    client.expect_back(b"still there?")
+
+
+@pytest.mark.slow
+@covers("rfc862:tcp/lasts-until-client-closes")
+def check_lasts_while_nothing_is_said(subject: Subject, probe: Probe) -> None:
+    """A client that is silent for eleven seconds, as a person at a keyboard is, finds its connection as it was."""
+    client = probe.connect(subject)
+    client.expect_back(b"before")
+
+    began = wall_clock()
+    while client.ended is None and wall_clock() < began + SILENCE:
+        assert not client.read(1), "nothing comes unasked"
+
+    if client.ended is not None:
+        after = f"after {wall_clock() - began:.1f} s"
+        raise Mismatch(f"the connection stands while nothing is said for {SILENCE:g} s", f"{client.ended} {after}")
     client.expect_back(b"still there?")
 
 
