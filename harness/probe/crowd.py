@@ -79,14 +79,22 @@ class Member:
     def hear(self) -> None:
         """Take in what has come, and go on behind each answer that is whole."""
         fresh = self.client.take_in()
-        for place in range(len(fresh)):
-            self.came += fresh[place : place + 1]
+        place = 0
+        while place < len(fresh):
+            end = len(fresh) if self._reads_to_end else place + 1  # a long answer octet by octet would take us minutes
+            self.came += fresh[place:end]
+            place = end
             self._go_on()
         if self.client.ended is not None:
             self._go_on()
 
+    @property
+    def _reads_to_end(self) -> bool:
+        """Whether all that comes now belongs to one answer, which the end of the stream will end."""
+        return self.to_end and len(self.exchanges) == 1
+
     def _go_on(self) -> None:
-        if not self.exchanges or (self.to_end and len(self.exchanges) == 1 and self.client.ended is None):
+        if not self.exchanges or (self._reads_to_end and self.client.ended is None):
             return
         if self.exchanges[0].answer.whole(self.came):
             del self.exchanges[0]

@@ -76,3 +76,12 @@ def test_an_answer_up_to_the_end_is_whole_with_it_only() -> None:
 
     assert heard(Wire([b"a", b"b"]), anything, to_end=True).lack == "client 7 got 2 octets of its answer"
     assert heard(Wire([b"a", b"b"], Ending.EOF), anything, to_end=True).lack == ""
+
+
+def test_a_long_answer_up_to_the_end_is_taken_at_once() -> None:
+    """Octet by octet a thousand answers of 100 KiB took longer than a test may."""
+    anything = Matching(re.compile(rb"(?s).+"))
+
+    member = heard(Wire([b"x" * (2 << 20)], Ending.EOF), anything, to_end=True)
+
+    assert (member.lack, member.settled) == ("", True)
