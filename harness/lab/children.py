@@ -296,8 +296,8 @@ def resources(pid: int) -> dict[str, int]:
 
 
 def footprint() -> dict[str, int]:
-    """What all the lab's programs hold together: descriptors, processes, threads, zombies, and memory in octets."""
-    found = dict.fromkeys(("descriptors", "processes", "threads", "zombies", "memory"), 0)
+    """What its programs hold together: descriptors, processes, threads, zombies, and octets of memory and addresses."""
+    found = dict.fromkeys(("descriptors", "processes", "threads", "zombies", "memory", "mapped"), 0)
     for pid in _pids():
         with contextlib.suppress(OSError):  # gone meanwhile
             fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
@@ -306,6 +306,7 @@ def footprint() -> dict[str, int]:
                 continue
             found["processes"] += 1
             found["threads"] += int(fields[17])
+            found["mapped"] += int(fields[20])
             found["memory"] += int(fields[21]) * os.sysconf("SC_PAGESIZE")
             found["descriptors"] += len(os.listdir(f"/proc/{pid}/fd"))
     return found

@@ -91,7 +91,7 @@ class Member:
 
         A thousand answers of a hundred thousand octets, octet by octet, take minutes.
         """
-        if not self.exchanges or (self.to_end and len(self.exchanges) == 1):
+        if not self.exchanges or self._reads_to_end:
             return size
         owed = self.exchanges[0].answer
         if not isinstance(owed, Exactly):
@@ -99,8 +99,13 @@ class Member:
         missing = len(owed.octets) - len(self.came)
         return missing if missing > 0 else size
 
+    @property
+    def _reads_to_end(self) -> bool:
+        """Whether all that comes now belongs to one answer, which the end of the stream will end."""
+        return self.to_end and len(self.exchanges) == 1
+
     def _go_on(self) -> None:
-        if not self.exchanges or (self.to_end and len(self.exchanges) == 1 and self.client.ended is None):
+        if not self.exchanges or (self._reads_to_end and self.client.ended is None):
             return
         if self.exchanges[0].answer.whole(self.came):
             del self.exchanges[0]

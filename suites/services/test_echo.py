@@ -11,7 +11,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Ending, KiB, Leaving, MiB, Mismatch, control, covers, exact, got, octets, quote, sent
+from harness.suite import (
+    Ending,
+    KiB,
+    Leaving,
+    MiB,
+    Mismatch,
+    control,
+    covers,
+    exact,
+    got,
+    octets,
+    quote,
+    requires,
+    sent,
+    wall_clock,
+)
 
 if TYPE_CHECKING:
     from harness.suite import Link, Probe, Subject, Wire
@@ -36,6 +51,8 @@ WORDS = (
 
 # Where buffers end: powers of two and of ten with their neighbours, and what fills one segment, or two.
 SIZES = (1, 100, 127, 128, 255, 256, 257, 500, 512, 1000, 1023, 1024, 1025, 1448, 2000, 2048, 2896, 4096, 8192, 16_384)
+
+SILENCE = 11.0  # seconds: more than the ten that are a favourite limit, and far from minutes
 
 
 def serves(subject: Subject, probe: Probe) -> None:
@@ -145,6 +162,23 @@ def check_lasts_until_the_client_closes(subject: Subject, probe: Probe) -> None:
     client.expect_back(b"still there?")
 
 
+@pytest.mark.slow
+@covers("rfc862:tcp/lasts-until-client-closes")
+def check_lasts_while_nothing_is_said(subject: Subject, probe: Probe) -> None:
+    """A client that is silent for eleven seconds, as a person at a keyboard is, finds its connection as it was."""
+    client = probe.connect(subject)
+    client.expect_back(b"before")
+
+    began = wall_clock()
+    while client.ended is None and wall_clock() < began + SILENCE:
+        assert not client.read(1), "nothing comes unasked"
+
+    if client.ended is not None:
+        after = f"after {wall_clock() - began:.1f} s"
+        raise Mismatch(f"the connection stands while nothing is said for {SILENCE:g} s", f"{client.ended} {after}")
+    client.expect_back(b"still there?")
+
+
 @covers("rfc862:tcp/empty-session")
 def check_empty_session_is_closed(subject: Subject, probe: Probe) -> None:
     """A client that sends nothing and closes its direction gets no octet and the end of the stream."""
@@ -236,6 +270,26 @@ def check_clients_are_served_at_the_same_time(subject: Subject, probe: Probe) ->
     for number in range(3):
         for name, client in enumerate(clients):
             client.expect_back(f"client {name} says {number}".encode())
+
+
+@exact
+@covers("rfc862:tcp/clients-independent", "house:any/leavers-cost-nobody")
+@pytest.mark.parametrize("how", ["close", "reset"])
+def check_clients_that_leave_cost_nobody_the_service(subject: Subject, probe: Probe, how: str) -> None:
+    """Clients leave and others come in their place; those who stay, and those who came, are served on."""
+    clients = [probe.connect(subject) for _ in range(8)]
+    for client in clients:
+        client.expect_back(b"I am here")
+
+    for place in (0, 1, 2, 5, 7):  # who comes gets the descriptor of who left
+        getattr(clients[place], how)()
+        probe.let_settle(subject)
+        clients[place] = probe.connect(subject)
+        clients[place].expect_back(b"I am new")
+
+    with requires("house:any/leavers-cost-nobody"):
+        for client in clients:
+            client.expect_back(b"I am still here")
 
 
 @covers("rfc862:tcp/idle-client-does-not-block")

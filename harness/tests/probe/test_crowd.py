@@ -90,3 +90,12 @@ def test_a_long_answer_is_not_looked_at_octet_by_octet(monkeypatch: pytest.Monke
 
     assert heard(Wire([long + short[:2], short[2:]]), Exactly(long), Exactly(short)).lack == ""
     assert looks == [20_000, 2, 5]
+
+
+def test_a_long_answer_up_to_the_end_is_taken_at_once() -> None:
+    """Octet by octet a thousand answers of 100 KiB took longer than a test may."""
+    anything = Matching(re.compile(rb"(?s).+"))
+
+    member = heard(Wire([b"x" * (2 << 20)], Ending.EOF), anything, to_end=True)
+
+    assert (member.lack, member.settled) == ("", True)
