@@ -9,6 +9,7 @@ A server that answers nothing is seen to serve by its accepting, no more: the ke
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,7 @@ class Session:
         """So many clients whose datagrams wait together when the server looks; a claim that each gets one answer."""
         subject, exchanges = self._subject, self._protocol.exchanges
         asking = [(self._probe.datagrams(subject), exchanges[number % len(exchanges)]) for number in range(clients)]
-        with subject.paused():
+        with subject.paused() if subject.managed else contextlib.nullcontext():
             for client, exchange in asking:
                 client.send(exchange.send)
         for number, (client, exchange) in enumerate(asking, 1):
