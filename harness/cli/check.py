@@ -66,6 +66,7 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "-n",
         metavar="N",
         dest="workers",
+        type=whole_number,
         help="tests at a time (default: two for each core; one where a running server is judged)",
     )
     parser.add_argument("--version-command", metavar="CMD", help="prints your server's version, for the record")
@@ -147,10 +148,10 @@ def pytest_arguments(chosen: argparse.Namespace) -> list[str]:
     return words
 
 
-def workers(wanted: str | None, *, alone: bool) -> Sequence[str]:
+def workers(wanted: int | None, *, alone: bool) -> Sequence[str]:
     """How many tests run at a time, in pytest-xdist's words; one where all have to share a running server."""
-    number = wanted if wanted is not None else "0" if alone else str(_WORKERS_PER_CORE * (os.cpu_count() or 1))
-    return ["-n", number, "--dist", "load", "--maxschedchunk", "1"] if number != "0" else []
+    number = wanted if wanted is not None else 0 if alone else _WORKERS_PER_CORE * (os.cpu_count() or 1)
+    return ["-n", str(number), "--dist", "load", "--maxschedchunk", "1"] if number else []
 
 
 class Finder:

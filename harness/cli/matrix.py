@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from harness.cli.check import Finder, judged, pytest_arguments
 from harness.cli.words import command
 from harness.gate import implementations
-from harness.plugin.options import PCAP
+from harness.plugin.options import PCAP, whole_number
 from harness.record.disk import write_whole
 from harness.record.store import load
 from harness.report.model import Exit, Run
@@ -41,7 +41,9 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--compare", nargs=2, metavar="NAME", help="only where these two differ")
     parser.add_argument("--profile", metavar="P", help="only what speaks this profile")
     parser.add_argument("-k", metavar="EXPR", dest="expression", help="only tests whose names match (as pytest's -k)")
-    parser.add_argument("-n", metavar="N", dest="workers", help="tests at a time (default: two for each core)")
+    parser.add_argument(
+        "-n", metavar="N", dest="workers", type=whole_number, help="tests at a time (default: two for each core)"
+    )
     parser.add_argument("--strict", action="store_true", help="a missed SHOULD fails the run")
     parser.add_argument("--report", metavar="DIR", help="where the record goes (default: a new folder in reports/runs)")
     parser.add_argument("--pcap", choices=PCAP, default="failed", help="which captures are kept (default: %(default)s)")

@@ -15,7 +15,7 @@ from harness import bundle
 from harness.cli.check import Finder, judged, pytest_arguments
 from harness.cli.installing import install
 from harness.cli.words import command
-from harness.plugin.options import PCAP, REPEAT_HELP, WIDE_HELP, times
+from harness.plugin.options import PCAP, REPEAT_HELP, WIDE_HELP, times, whole_number
 from harness.proof import mutants, page
 from harness.proof.kills import Kills, kill_matrix
 from harness.proof.requirements import requirement_matrix
@@ -53,7 +53,9 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--from", metavar="RUN", dest="folder", help="tell it of this run folder; run nothing")
     parser.add_argument("--profile", metavar="P", help="only the mutants and servers of this profile")
     parser.add_argument("-k", metavar="EXPR", dest="expression", help="only tests whose names match (as pytest's -k)")
-    parser.add_argument("-n", metavar="N", dest="workers", help="tests at a time (default: six for each core)")
+    parser.add_argument(
+        "-n", metavar="N", dest="workers", type=whole_number, help="tests at a time (default: six for each core)"
+    )
     parser.add_argument("--wide", action="store_true", help=WIDE_HELP)
     parser.add_argument("--repeat", metavar="N", type=times, default=1, help=REPEAT_HELP)
     parser.add_argument(
@@ -75,7 +77,7 @@ def run(chosen: argparse.Namespace) -> int:
         finder.folder = Path(chosen.folder)
     else:
         if chosen.workers is None:
-            chosen.workers = str(_WORKERS_PER_CORE * (os.cpu_count() or 1))
+            chosen.workers = _WORKERS_PER_CORE * (os.cpu_count() or 1)
         if chosen.install:
             install(foreign.table(), foreign.store(), lambda line: sys.stderr.write(f"sockspec: {line}\n"))
         wide = ["--wide"] if chosen.wide else []

@@ -211,7 +211,10 @@ class Lab:
 
     def spare_descriptors(self, protocol: int, states: int, port: int) -> dict[str, Any]:
         """How many descriptors more those who hold a port may open: of several, the one that may open fewest."""
-        spare = [children.spare_descriptors(pid) for pid in self._holders(protocol, states, port)]
+        spare = []
+        for pid in self._holders(protocol, states, port):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+                spare.append(children.spare_descriptors(pid))
         return {"spare": min(spare, default=0)}
 
     def pause(self) -> dict[str, Any]:

@@ -236,7 +236,8 @@ def _given(serve: str | None, address: str | None, profile: str, common: dict[st
     try:
         if serve is not None:
             return Settings(programs=(inventory.from_command(serve, profile),), given=True, **common)
-        transport, _, _ = external.parse(address or "")
+        transport, host, port = external.parse(address or "")
+        external.resolve(host, port, transport)
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
     wanted = protocol.transport_of(profile)

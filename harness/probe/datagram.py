@@ -72,6 +72,12 @@ class DatagramClient:
             return None
         return self._take()
 
+    def answer(self, expected: str) -> Received:
+        """The next datagram that comes; a claim that one does, of which `expected` says what it should be."""
+        if (came := self.receive()) is None:
+            raise Mismatch(expected, f"no datagram came; {self._why}" if self._why else "no datagram came")
+        return came
+
     def waiting(self) -> list[Received]:
         """The datagrams that are here already."""
         found = []
@@ -83,9 +89,7 @@ class DatagramClient:
         """Claim that the next datagram carries exactly these octets and comes from where we asked (or `source`)."""
         wanted = source or self.far
         what = f"{_told(octets)} from {wanted}"
-        answer = self.receive()
-        if answer is None:
-            raise Mismatch(what, f"no datagram came; {self._why}")
+        answer = self.answer(what)
         difference = first_difference(octets, answer.octets)
         if difference is not None:
             raise Mismatch(what, f"a datagram from {answer.source} that {difference}")

@@ -237,7 +237,7 @@ class Probe:
         where it should not, but never fail.
         """
         patience = self._patience(subject)
-        if subject.program.own_tcp:  # it has no queue that could be seen
+        if subject.own_tcp:  # it has no queue that could be seen
             patience.at_rest(_REST)
             return
 

@@ -9,6 +9,7 @@ A server that answers nothing is seen to serve by its accepting, no more: the ke
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from harness.verdict import Mismatch, NotApplicable
 
 if TYPE_CHECKING:
     from harness.probe.client import Client
+    from harness.probe.datagram import DatagramClient
     from harness.probe.probe import Probe
     from harness.subject.external import External
     from harness.subject.protocol import Answer
@@ -75,6 +77,23 @@ class Session:
             self._exchange_datagrams()
         else:
             self.finish(self.begin())
+
+    def request(self) -> bytes:
+        """What such a client asks first."""
+        return self._protocol.exchanges[0].send
+
+    def serve_together(self, clients: int) -> None:
+        """So many clients whose datagrams wait together when the server looks; a claim that each gets one answer."""
+        subject, exchanges = self._subject, self._protocol.exchanges
+        asking = [(self._probe.datagrams(subject), exchanges[number % len(exchanges)]) for number in range(clients)]
+        with subject.paused() if subject.managed else contextlib.nullcontext():
+            for client, exchange in asking:
+                client.send(exchange.send)
+        for number, (client, exchange) in enumerate(asking, 1):
+            _hear_datagram(client, exchange.answer, f"client {number} of {clients} that ask together gets ")
+        for number, (client, _) in enumerate(asking, 1):
+            if extra := client.waiting():
+                raise Mismatch(f"one answer for client {number} of {clients} that ask together", f"also {extra[0]}")
 
     def begin(self) -> Client:
         """A client in the middle of its session: served as far as can be while both ends stay; a claim that it is."""
@@ -160,10 +179,16 @@ class Session:
         client = self._probe.datagrams(self._subject)
         for exchange in self._protocol.exchanges:
             client.send(exchange.send)
-            answer = client.receive()
-            if answer is None or not exchange.answer.whole(answer.octets):
-                raise Mismatch(f"a datagram, {_asked(exchange.answer)}", str(answer or "none came"))
+            _hear_datagram(client, exchange.answer)
         client.close()
+
+
+def _hear_datagram(client: DatagramClient, answer: Answer, who: str = "") -> None:
+    """Claim that a datagram comes, and is this answer."""
+    expected = f"{who}a datagram" if answer in {_SOMETHING, _PERHAPS} else f"{who}a datagram of {answer}"
+    came = client.answer(expected)
+    if not answer.whole(came.octets):
+        raise Mismatch(expected, str(came))
 
 
 def _hear(client: Client, answer: Answer) -> None:

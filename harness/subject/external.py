@@ -24,6 +24,7 @@ class External:
     """A running subject at one address."""
 
     managed = False
+    own_tcp = False  # as far as we know
 
     def __init__(self, text: str, profile: str, transport: str, family: str, address: Endpoint) -> None:
         self.name = text
@@ -51,6 +52,10 @@ class External:
         """Not applicable: its process is not ours to signal."""
         self._refuse(f"that can be sent {number.name}")
 
+    def kill(self) -> NoReturn:
+        """Not applicable: its processes are not ours to end."""
+        self._refuse("that can be killed")
+
     def terminate(self) -> NoReturn:
         """Not applicable: its process is not ours to end."""
         self._refuse("that can be terminated")
@@ -63,6 +68,14 @@ class External:
         """Not applicable: its process is not ours to limit."""
         self._refuse("whose descriptors can be limited")
 
+    def spare_descriptors(self) -> NoReturn:
+        """Not applicable: how many files its processes may open is not ours to see."""
+        self._refuse("whose descriptors can be counted")
+
+    def sysctl(self, name: str, value: str) -> NoReturn:
+        """Not applicable: its kernel serves others, too."""
+        self._refuse("with a network namespace of its own")
+
     def paused(self) -> contextlib.AbstractContextManager[None]:
         """Not applicable: its process is not ours to hold still."""
         self._refuse("that can be paused")
@@ -74,6 +87,14 @@ class External:
     def sockets(self, *states: State, side: str = "far", listening: bool = False) -> NoReturn:
         """Not applicable: its sockets are not ours to look at."""
         self._refuse("whose sockets can be seen")
+
+    def queue(self) -> NoReturn:
+        """Not applicable: who waits to be accepted is not ours to see."""
+        self._refuse("whose sockets can be seen")
+
+    def calls(self) -> NoReturn:
+        """Not applicable: its system calls are not ours to note."""
+        self._refuse("whose system calls can be seen")
 
     def addresses(self) -> NoReturn:
         """Not applicable: to what it is bound is not ours to see."""

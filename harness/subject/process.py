@@ -100,6 +100,7 @@ class Subject:
         self.profile = program.profile
         self.transport = "tcp" if program.profile in KERNEL else transport_of(program.profile)
         self.managed = True
+        self.own_tcp = program.own_tcp
         self.may_end = self._ends_by_itself = program.profile in {"one-shot", "told"}  # set when a test has ended it
         self.pid = 0
         self.command: list[str] = []
@@ -117,9 +118,9 @@ class Subject:
     def start(self, port: int, seconds: float) -> None:
         """Start its process, on `port` where that is for us to choose; NotReady unless it is so within `seconds`."""
         ours = self.program.ours
-        end = USERSPACE if self.program.own_tcp else FAR
+        end = USERSPACE if self.own_tcp else FAR
         self.command = [*self.program.command(end.address(self.family), port), *self._arguments]
-        how = {"warm": ours, "ready": ours, "talk": self.profile == "told", "wire": self.program.own_tcp}
+        how = {"warm": ours, "ready": ours, "talk": self.profile == "told", "wire": self.own_tcp}
         try:
             started = self._lab.ask(
                 "start", argv=self.command, environment=self._environment | dict(self.program.environment), **how
@@ -171,7 +172,7 @@ class Subject:
         return self._sockets(mask(*states) if states else _ALL_STATES & ~mask(State.LISTEN), side)
 
     def _asks_the_kernel(self) -> None:
-        if self.program.own_tcp:
+        if self.own_tcp:
             raise NotApplicable("needs a subject whose sockets the kernel knows: this one brings its own TCP")
 
     def _sockets(self, states: int, side: str) -> list[dict[str, Any]]:
@@ -308,7 +309,7 @@ class Subject:
         Not applicable to a program that ends of being held still: it would be blamed for what we do meanwhile; nor to
         one that brings its own TCP, which would stand still, too.
         """
-        if self.program.own_tcp:
+        if self.own_tcp:
             raise NotApplicable("needs a subject whose TCP goes on while it is held still: this one brings its own")
         if not self.program.ours:
             self._can_be_paused()

@@ -17,6 +17,7 @@ from harness.suite import (
     Leaving,
     MiB,
     Mismatch,
+    State,
     control,
     covers,
     exact,
@@ -53,6 +54,8 @@ WORDS = (
 SIZES = (1, 100, 127, 128, 255, 256, 257, 500, 512, 1000, 1023, 1024, 1025, 1448, 2000, 2048, 2896, 4096, 8192, 16_384)
 
 SILENCE = 11.0  # seconds: more than the ten that are a favourite limit, and far from minutes
+MUCH = 4 * MiB  # octets: more than the buffers of both kernels take together
+REST = 16 * KiB  # octets: fewer than servers let wait before they read no further (asyncio: 64 KiB)
 
 
 def serves(subject: Subject, probe: Probe) -> None:
@@ -229,6 +232,29 @@ def check_half_close_before_the_answer_is_read_loses_nothing(subject: Subject, p
     client.widen()
 
     client.expect(text[:taken])
+    client.expect_end(Ending.EOF)
+
+
+@covers("rfc862:tcp/closes-after-client-fin")
+def check_fin_that_finds_a_rest_unsent_loses_nothing(subject: Subject, probe: Probe) -> None:
+    """A server that has read all and could not yet send the rest when the client's FIN comes keeps the rest.
+
+    The rest has to be small: one that reads no further while much waits to be sent sees the FIN only when it is sent.
+    """
+    client = probe.connect(subject, receive_buffer=4 * KiB)
+    text = octets(MUCH)
+    said = held = 0
+
+    while said < MUCH and said - held < REST:  # until its kernel takes no more: what is beyond, the server has
+        client.send_all(text[said : said + REST])
+        said += REST
+        probe.at_rest(subject)
+        held = sum(one["unsent"] for one in subject.sockets(State.ESTABLISHED)) + 4 * KiB
+    client.half_close()
+    probe.at_rest(subject)
+    client.widen()
+
+    client.expect(text[:said])
     client.expect_end(Ending.EOF)
 
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Mismatch, NotApplicable, control, covers, exact, wall_clock
+from harness.suite import UDP_SERVICES, Mismatch, NotApplicable, control, covers, exact, wall_clock
 
 if TYPE_CHECKING:
     from harness.suite import Probe, Session, Subject
 
-PROFILES = ("echo", "request-reply", "protocol")
+PROFILES = ("echo", "request-reply", "protocol", *UDP_SERVICES)
 
 CLIENTS = 520  # more than the tables of 64, 128, 256 or 512 entries that programs are written with
 BUDGET = 90.0  # seconds for all of them: less than a test may take, and 170 ms for each
@@ -26,7 +26,7 @@ BUDGET = 90.0  # seconds for all of them: less than a test may take, and 170 ms 
 @pytest.mark.slow
 @covers("house:any/churn")
 def check_serves_the_last_of_many_clients_like_the_first(subject: Subject, probe: Probe, session: Session) -> None:
-    """520 clients connect, are served and leave, one behind the other, and each gets what it is owed."""
+    """520 clients come, are served and leave, one behind the other, and each gets what it is owed."""
     with control():
         session.serve()
 

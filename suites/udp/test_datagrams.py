@@ -17,6 +17,7 @@ from harness.suite import (
     Inconclusive,
     Mismatch,
     NotApplicable,
+    checksum_fault,
     control,
     covers,
     got,
@@ -40,6 +41,7 @@ TEXTS = (
     *(b"0", b"\0", b"\n", b"\r\n", b" ", b".", b"  spaces at both ends \t\r\n", b"one line\n"),
     *(b"\x04", b"\xff", b"quit\r\n", b"exit\n", b"bye", b"stop\n", b"shutdown\n", b"%s%d%%n\n", b"\\n\\x41"),
 )
+LARGEST = {"v4": LARGEST_V4, "v6": LARGEST_V6}
 SIZES = (1, 255, 256, 257, 512, 1000, 1023, 1024, 1472, 1473, 2048, 4096, 8192)
 
 
@@ -118,7 +120,7 @@ def check_largest_datagram_comes_back(subject: Subject, probe: Probe) -> None:
     """The largest datagram that there can be comes back whole, and the service goes on."""
     client = probe.datagrams(subject)
 
-    client.expect_back(ruler(LARGEST_V4 if subject.family == "v4" else LARGEST_V6))
+    client.expect_back(ruler(LARGEST[subject.family]))
     client.expect_back(b"still there?")
 
 
@@ -129,7 +131,8 @@ def check_no_answer_is_cut_short(subject: Subject, probe: Probe) -> None:
     client = probe.datagrams(subject)
     asked: set[bytes] = set()  # a server that forks may answer the one before when the fence is back already
 
-    for size in (513, 1025, 1501, 2049, 4097, 8193, 9217, 16_385, 32_769, LARGEST_V4):
+    # A buffer for the largest datagram of IPv4 is too short for that of IPv6.
+    for size in (513, 1025, 1501, 2049, 4097, 8193, 9217, 16_385, 32_769, LARGEST[subject.family]):
         asked.add(whole := ruler(size))
         client.send(whole)
         for answer in client.beside(FENCE):
@@ -145,7 +148,8 @@ def check_fragments_are_put_together(subject: Subject, probe: Probe, wire: Wire)
     client.expect_back(ruler(4000))
 
     asked, answered = wire.flow(client).expect_only(sent.datagram(size=4000), got.datagram(size=4000))
-    assert len(asked.packet.frames) > 1, "the control: the request went in fragments"
+    if len(asked.packet.frames) == 1:
+        raise NotApplicable("needs a link that 4000 octets cross in fragments: start the subject with --serve")
     assert len(answered.packet.frames) > 1, "the answer goes in fragments too"
 
 
@@ -297,9 +301,12 @@ def check_checksum_of_zero_goes_as_all_ones(subject: Subject, probe: Probe, wire
     client = probe.datagrams(subject)
     with control():
         client.expect_back(b"\0\0")
-    checksum = wire.flow(client).expect(got.datagram()).packet.checksum
+    step = wire.flow(client).expect(got.datagram())
+    checksum = step.packet.checksum
     if checksum == 0:
         raise NotApplicable("the subject sends no checksums")
+    if checksum_fault(wire.capture().frames[step.number - 1]):  # on a loopback interface nobody computes any
+        raise NotApplicable("needs a link on which checksums are computed: start the subject with --serve")
 
     # Two octets of data that are the complement of all the rest: the checksum over all comes to 0.
     client.expect_back(checksum.to_bytes(2, "big"))

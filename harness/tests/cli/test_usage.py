@@ -74,6 +74,14 @@ BAD = {
         ["tcp://localhost:70000", "--profile", "echo"],
         f"ERROR: 'tcp://localhost:70000': Port out of range 0-65535; {_EXAMPLE}",
     ),
+    "a host that nobody knows": (
+        ["tcp://nobody.invalid:7", "--profile", "echo"],
+        "ERROR: 'nobody.invalid' has no address: ",
+    ),
+    "tests at a time that are no number": (
+        ["-n", "many"],
+        "sockspec: argument -n: 'many' is no whole number; give 0 or more; see sockspec check --help",
+    ),
     "unknown --pcap": (
         ["--pcap", "some"],
         "sockspec: argument --pcap: invalid choice: 'some'",

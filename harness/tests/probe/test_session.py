@@ -50,7 +50,7 @@ def test_an_ordinary_client_is_served(lab: Lab, probe: Probe, profile: str) -> N
         ("cheat_closes_everything", "no octet came, then"),
         ("request_reply_no_reply", "no octet came"),
         ("request_reply_resets", "reset"),
-        ("udp_echo_pads", "a datagram, b?'hello'"),
+        ("udp_echo_pads", "a datagram of 'hello'"),
     ],
 )
 def test_who_is_not_served_says_so(lab: Lab, probe: Probe, mutant: str, complaint: str) -> None:
