@@ -102,7 +102,9 @@ def _tell(folder: Path) -> int:
         judged = {row.subject for row in ran.rows}
         known = tuple(mutant for mutant in known if mutant.name in judged)
     findings = {server.name: server.findings for server in foreign.table()}
-    kills = kill_matrix(ran.rows, known, ran.lost, findings, map(str, ran.unstable), partial=partial)
+    kills = kill_matrix(
+        ran.rows, known, ran.lost, findings, {one.test: str(one) for one in ran.unstable}, partial=partial
+    )
     write_whole(folder / KILLS, page.text(kills).encode())
     write_whole(folder / SECTION, page.markdown(kills).encode())
     write_whole(folder / MATRIX, requirement_matrix(load_catalogue(), ran.rows, known).encode())

@@ -216,14 +216,15 @@ def kill_matrix(
     mutants: Iterable[Mutant],
     lost: Iterable[str] = (),
     findings: Mapping[str, Mapping[str, str]] | None = None,
-    unstable: Iterable[str] = (),
+    unstable: Mapping[str, str] | None = None,
     *,
     partial: bool = False,
 ) -> Kills:
     """The matrix that the rows of one run make; rows of subjects that are no mutants are those of correct servers.
 
-    `findings` tells of a server by others which requirements it does miss, and in what: that is no false alarm. A run
-    is `partial` if it was asked for some tests only.
+    `findings` tells of a server by others which requirements it does miss, and in what: that is no false alarm.
+    `unstable` tells of tests whose verdict differed between repetitions, which verdicts these were. A run is `partial`
+    if it was asked for some tests only.
     """
     by_name = {mutant.name: mutant for mutant in mutants}
     cells: dict[tuple[str, str], Answer] = {}
@@ -258,6 +259,8 @@ def kill_matrix(
                 (known if _misses_only(row, expected) else alarms).append(row)
             elif not _missed(row).isdisjoint(row.covers):
                 allowed.add(test.name)
+    # What a server by others is known to miss it may miss now and then: then it is that server which races.
+    racing = {row.unrepeated for row in known} - {row.unrepeated for row in alarms}
     return Kills(
         mutants=tuple(by_name.values()),
         tests=tuple(tests.values()) if by_name else (),
@@ -269,7 +272,7 @@ def kill_matrix(
         deviations=tuple(deviations),
         judged=tuple(judged),
         absent={name: reason for name, reason in absent.items() if name not in judged and name != KERNEL},
-        unstable=tuple(unstable),
+        unstable=tuple(words for test, words in (unstable or {}).items() if test not in racing),
         lost=tuple(gone),
         partial=partial,
     )

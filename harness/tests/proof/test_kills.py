@@ -205,6 +205,16 @@ def test_what_a_server_by_others_is_known_to_miss_is_no_alarm() -> None:
     assert (kills.known, kills.alarms) == ((seen,), (other, both, broke))
 
 
+def test_what_a_server_by_others_misses_now_and_then_is_its_own_race() -> None:
+    """Another test whose verdict differed races by our fault, for all that is known."""
+    missed = replace(rejected("echo::closes", "socat", CLOSES), test="echo::closes[v4-socat-r1]", repetition=1)
+    unstable = {"echo::closes[v4-socat]": "1 pass, 1 fail", "echo::back[v4-socat]": "1 pass, 1 inconclusive"}
+
+    kills = kill_matrix([missed], MUTANTS, findings={"socat": {CLOSES: "never closes"}}, unstable=unstable)
+
+    assert (kills.known, kills.unstable) == ((missed,), ("1 pass, 1 inconclusive",))
+
+
 def test_a_server_that_is_not_at_hand_was_not_judged() -> None:
     """One of which a single test was not applicable, was."""
     away = replace(row(TEST, "socat", Verdict.NOT_APPLICABLE), reason="needs socat")
