@@ -39,7 +39,7 @@ test-harness: $(INSTALLED)
 	$(PYTEST) -n $$((3 * $(PROCESSORS) / 2)) harness/tests
 
 test-suites: $(INSTALLED)
-	$(PYTEST) -n $$((3 * $(PROCESSORS))) suites
+	$(PYTEST) -n $$((5 * $(PROCESSORS))) suites
 
 docs: $(INSTALLED)
 	$(RUN) mkdocs --quiet build --strict
