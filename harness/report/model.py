@@ -131,12 +131,16 @@ class Run:
             if before is None or row.verdict.rank > before.verdict.rank:
                 rows[row.test] = row
         times = Counter(row.test for row in record.results)
-        # Workers answer in any order; a reader wants that of the plan, which is that of the files.
         place = {test: number for number, test in enumerate(record.facts.planned)}
+
+        def in_their_files(row: Result) -> tuple[str, int, int]:
+            """Where a reader finds the test: several workers begin slow ones first, and answer in any order."""
+            return row.nodeid.partition("::")[0], row.line, place.get(row.test, len(place))
+
         return cls(
             folder=record.folder,
             facts=record.facts,
-            rows=tuple(sorted(rows.values(), key=lambda row: place.get(row.test, len(place)))),
+            rows=tuple(sorted(rows.values(), key=in_their_files)),
             lost=tuple(test for test in dict.fromkeys(record.facts.planned) if test not in rows),
             duplicates=tuple(test for test, seen in times.items() if seen > 1),
             notes=record.notes,

@@ -73,6 +73,24 @@ def test_what_was_planned_and_not_reported_is_lost() -> None:
     assert run.lost == ("g::x", "g::y")
 
 
+def test_rows_stand_as_in_their_files() -> None:
+    """Whichever of them was begun first, or planned first; the variants of one test in the order planned."""
+    places = {
+        "b::last[v4]": ("b.py", 1),
+        "a::slow[v4]": ("a.py", 9),
+        "a::quick[v6]": ("a.py", 3),
+        "a::quick[v4]": ("a.py", 3),
+    }
+    rows = [
+        Result(test=test, nodeid=f"suites/{file}::{test}", group="g", verdict=Verdict.PASS, line=line)
+        for test, (file, line) in places.items()
+    ]
+
+    run = Run.of(RunRecord(FOLDER, RunFacts(planned=tuple(places)), tuple(rows)))
+
+    assert [row.test for row in run.rows] == ["a::quick[v6]", "a::quick[v4]", "a::slow[v4]", "b::last[v4]"]
+
+
 def test_of_a_double_report_the_worst_counts() -> None:
     """A test that answered twice is told, counted once, and its worse answer is kept, in whichever order."""
     good, bad = row("g", "b"), row("g", "b", Verdict.FAIL)
