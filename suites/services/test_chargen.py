@@ -71,9 +71,7 @@ def check_stops_and_goes_on_with_its_reader(subject: Subject, probe: Probe, wire
     client.widen(64 * KiB)
     for _ in range(10):
         expect_stream(client, 20 * KiB)
-        wire.so_far(
-            client
-        )  # takes what was captured out of the ring, which a server that sends line by line would fill
+        wire.so_far(client)  # empties the ring, which a server that sends line by line would fill
 
     wire.flow(client).after(closed).expect(sent.window(above=0), got.data())
 
