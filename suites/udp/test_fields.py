@@ -204,9 +204,9 @@ def test_icmp_error_quotes_what_drew_it(serve: Serve, raw: Raw, wire: Wire) -> N
     end.send(b"anybody?")
 
     complaint = wire.wait_for(end, got.icmp("port unreachable"))
-    asked, told = (wire.capture().frames[number - 1].octets for number in (complaint.number - 1, complaint.number))
-    quoted = asked[14 : HEADER[subject.family] + 8]
-    assert quoted in told, "the packet is quoted as it was"
+    asked = wire.flow(end).expect(sent.datagram())
+    quoted = wire.frame(asked.number).octets[14 : HEADER[subject.family] + 8]
+    assert quoted in wire.frame(complaint.number).octets, "the packet is quoted as it was"
 
 
 @covers("rfc768:Fields/at-most-65527-octets-over-ipv6", "rfc1122:3.3.2/reassembly-up-to-emtu-r")
