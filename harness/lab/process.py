@@ -27,10 +27,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pyroute2 import DiagSocket
-
 from harness.budget import Deadline
-from harness.lab import builder, children, fence, kernel, packet, witness
+from harness.lab import builder, children, fence, kernel, packet, sockdiag, witness
 from harness.lab.ends import FAR, HANDED_OVER, LARGEST_MESSAGE
 
 if TYPE_CHECKING:
@@ -61,7 +59,7 @@ class Lab:
         self._ground: Ground | None = None
         self._markers: tuple[socket.socket, socket.socket] | None = None
         self._taps: dict[str, int] = {}  # of each side, until they are handed over
-        self._diag: dict[str, DiagSocket] = {}  # of each side, once it was asked for its sockets
+        self._listings: dict[str, sockdiag.Listing] = {}  # of each side, once it was asked for its sockets
         self.children = children.Children()
 
     def build(self, *, relayed: bool = False) -> tuple[dict[str, Any], list[int]]:
@@ -81,8 +79,8 @@ class Lab:
         self._markers = None
         while self._taps:
             os.close(self._taps.popitem()[1])
-        while self._diag:
-            self._diag.popitem()[1].close()
+        while self._listings:
+            self._listings.popitem()[1].close()
         if self._ground is not None:
             os.close(self._ground.near)
             os.close(self._ground.far)
@@ -245,8 +243,8 @@ class Lab:
         return children.footprint()
 
     def sockets(self, protocol: int, family: int, states: int, side: str = "far") -> dict[str, Any]:
-        """The sockets of one end, as the kernel's sock_diag(7) tells them: local and remote ends, state and queues."""
-        return {"sockets": [_told(entry) for entry in self._diagnosed(side, protocol, family, states)]}
+        """The sockets of one end, as `sockdiag` tells them."""
+        return {"sockets": [entry._asdict() for entry in self._listed(side, protocol, family, states)]}
 
     def unsent(self, protocol: int, states: int) -> dict[str, int]:
         """The octets that the sockets of both ends in these states still have to send, or to see acknowledged.
@@ -254,15 +252,14 @@ class Lab:
         Of an embryonic connection sock_diag(7) tells none; its SYN ACK is on the way, and counts one.
         """
         found = itertools.product(("near", "far"), (socket.AF_INET, socket.AF_INET6))
-        entries = (self._diagnosed(side, protocol, family, states) for side, family in found)
+        entries = (self._listed(side, protocol, family, states) for side, family in found)
         return {"unsent": sum(map(_unsent, itertools.chain.from_iterable(entries)))}
 
-    def _diagnosed(self, side: str, protocol: int, family: int, states: int) -> list[Any]:
-        if side not in self._diag:
+    def _listed(self, side: str, protocol: int, family: int, states: int) -> list[sockdiag.Socket]:
+        if side not in self._listings:
             with self._at(side):
-                self._diag[side] = DiagSocket()
-                self._diag[side].bind()
-        return list(self._diag[side].get_sock_stats(family=family, states=states, protocol=protocol))
+                self._listings[side] = sockdiag.Listing()
+        return self._listings[side].sockets(family, protocol, states)
 
     def sysctl(self, side: str, name: str, value: str) -> dict[str, Any]:
         """Set a network sysctl of one end."""
@@ -284,8 +281,8 @@ class Lab:
 
     def _holders(self, protocol: int, states: int, port: int) -> list[int]:
         families = (socket.AF_INET, socket.AF_INET6)
-        entries = [entry for family in families for entry in self.sockets(protocol, family, states)["sockets"]]
-        return children.holders({entry["inode"] for entry in entries if entry["local"][1] == port})
+        entries = [entry for family in families for entry in self._listed("far", protocol, family, states)]
+        return children.holders({entry.inode for entry in entries if entry.local[1] == port})
 
     def _at(self, side: str) -> Any:
         if self._ground is None:
@@ -297,21 +294,8 @@ def _execute(program: str, arguments: list[str], environment: dict[str, str], pi
     return children.execute([program, *arguments], environment, pipes)
 
 
-def _unsent(entry: Any) -> int:
-    return int(entry["idiag_wqueue"]) or int(entry["idiag_state"] == _SYN_RECEIVED)
-
-
-def _told(entry: Any) -> dict[str, Any]:
-    return {
-        "state": entry["idiag_state"],
-        "inode": entry["idiag_inode"],
-        "local": [entry["idiag_src"], entry["idiag_sport"]],
-        "remote": [entry["idiag_dst"], entry["idiag_dport"]],
-        "unread": entry["idiag_rqueue"],
-        "unsent": entry["idiag_wqueue"],
-        "timer_ms": entry["idiag_expires"],  # how long until its timer runs out; in TIME-WAIT, how long it still lasts
-        "only_v6": bool(entry.get_attr("INET_DIAG_SKV6ONLY")),
-    }
+def _unsent(entry: sockdiag.Socket) -> int:
+    return entry.unsent or int(entry.state == _SYN_RECEIVED)
 
 
 def serve(control: socket.socket, building: socket.socket) -> None:

@@ -7,20 +7,18 @@ out in one call, in their order.
 
 from __future__ import annotations
 
-import os
 import socket
 import struct
 from typing import TYPE_CHECKING
 
 from pyroute2 import IPBatch
 
+from harness.lab import netlink
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 _ROUTE = 0  # NETLINK_ROUTE
-_ERROR = 2  # NLMSG_ERROR, which an acknowledgment is, too: of number 0
-_HEADER = struct.Struct("=IHHII")  # length, type, flags, number, port
-_LARGEST = 1 << 16  # octets of an answer
 _RUNNING = 0x40  # IFF_RUNNING: up, and with a carrier (RFC 2863's "up")
 _FLAGS_AT = 8  # octets from the beginning of an ifinfomsg
 
@@ -38,18 +36,16 @@ def carry_out(requests: bytes) -> list[bytes]:
     OSError for the first that it refuses; those behind it have been carried out all the same.
     """
     answers: list[bytes] = []
-    unacknowledged = sum(1 for _ in _messages(requests))
+    unacknowledged = sum(1 for _ in netlink.messages(requests))
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _ROUTE) as kernel:
         kernel.send(requests)
         while unacknowledged:
-            for kind, body in _messages(kernel.recv(_LARGEST)):
-                if kind != _ERROR:
+            for kind, body in netlink.messages(kernel.recv(netlink.LARGEST)):
+                if kind != netlink.ERROR:
                     answers.append(body)
                     continue
                 unacknowledged -= 1
-                (refused,) = struct.unpack_from("=i", body)
-                if refused:
-                    raise OSError(-refused, f"rtnetlink: {os.strerror(-refused)}")
+                netlink.see_acknowledged(body, "rtnetlink")
     return answers
 
 
@@ -57,11 +53,3 @@ def runs(link: bytes) -> bool:
     """Whether a link is up and has a carrier, by the kernel's answer about it."""
     (flags,) = struct.unpack_from("=I", link, _FLAGS_AT)
     return bool(flags & _RUNNING)
-
-
-def _messages(octets: bytes) -> Iterator[tuple[int, bytes]]:
-    at = 0
-    while at < len(octets):
-        length, kind, *_ = _HEADER.unpack_from(octets, at)
-        yield kind, octets[at + _HEADER.size : at + length]
-        at += length + 3 & ~3

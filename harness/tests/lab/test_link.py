@@ -223,6 +223,18 @@ def test_a_setting_holds_for_one_end(lab: Lab) -> None:
         assert program.line() != "3"
 
 
+def test_each_namespace_has_a_table_of_connections_of_its_own(lab: Lab) -> None:
+    """Or each look at a subject would walk through that of the machine; what the size decides is as ever."""
+    if not Path("/proc/sys/net/ipv4/tcp_child_ehash_entries").exists():
+        pytest.skip("Linux has such tables since 6.1")
+    shows = "for name in ('tcp_ehash_entries', 'tcp_max_syn_backlog'): print(open(f'/proc/sys/net/ipv4/{name}').read())"
+
+    with speaking(lab, shows) as program:
+        told = [int(program.line() or 0) for _ in range(3)]
+
+    assert told == [4096, 0, 2048]
+
+
 @pytest.mark.parametrize("name", ["kernel/hostname", "net/../kernel/hostname"])
 def test_only_the_network_is_set(lab: Lab, name: str) -> None:
     """A sysctl that is not the namespace's would be the host's."""
