@@ -24,20 +24,12 @@ import os
 import socket
 import struct
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harness.lab import kernel, rtnetlink
 from harness.lab.ends import FAR, MIDDLE, MTU, NEAR, RAW, USERSPACE, End
-from harness.lab.rtnetlink import written
-
-if TYPE_CHECKING:
-    from pyroute2 import IPBatch
 
 LARGEST_BUFFER = 1 << 20  # octets that the kernel may give a connection to send or to receive, for itself to choose
 _LOOPBACK = 1  # the index of every namespace's loopback interface
-_LOCAL_TABLE = 255  # RT_TABLE_LOCAL
-_PERMANENT = 0x80  # NUD_PERMANENT: a neighbour that is never asked for
-_NODAD = 0x02  # IFA_F_NODAD
 _PEER = 0x7EE75EED  # stands in a written request for the descriptor of a namespace, which is known when it is sent
 _SIOCETHTOOL = 0x8946
 # ETHTOOL_SRXCSUM, STXCSUM, STSO, SGSO, SGRO (linux/ethtool.h)
@@ -141,58 +133,39 @@ def _descriptor(number: int) -> bytes:
 @functools.cache
 def _pair(here: End, there: End) -> bytes:
     """Two interfaces that are joined, the other one in another namespace."""
-    # pyroute2 would write a peer by itself, but not the index that we want it to have.
-    names = [("IFLA_IFNAME", there.name), ("IFLA_ADDRESS", there.mac), ("IFLA_NET_NS_FD", _PEER)]
-    peer = ("VETH_INFO_PEER", {"index": there.index, "attrs": names})
-    pair = {"attrs": [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", {"attrs": [peer]})]}
-    return written(lambda ip: ip.link("add", index=here.index, ifname=here.name, address=here.mac, IFLA_LINKINFO=pair))
+    return rtnetlink.veth(here.index, here.name, here.mac, (there.index, there.name, there.mac), _PEER)
 
 
 @functools.cache
 def _end(end: End, toward: End) -> bytes:
     """All that makes an interface an end of the link, where no frame is that nobody sent."""
-
-    def write(ip: IPBatch) -> None:
-        _bring_up(ip, end)
-        for address in end.v4:
-            ip.addr("add", index=end.index, address=address, prefixlen=24)
-        for address in end.v6:
-            ip.addr("add", index=end.index, address=address, prefixlen=64, flags=_NODAD)
-            # The kernel takes in what is sent to a new IPv6 address only when a work queue has run, be it 300 ms later
-            # on a busy machine; until then a datagram is lost. This route does the same at once.
-            local = {"table": _LOCAL_TABLE, "type": "local", "family": socket.AF_INET6}
-            ip.route("add", dst=f"{address}/128", oif=end.index, **local)
-        beside = RAW if toward is NEAR else USERSPACE
-        for address in (*toward.v4, *toward.v6, *beside.v4, *beside.v6):
-            family = socket.AF_INET6 if ":" in address else socket.AF_INET
-            ip.neigh("add", dst=address, lladdr=toward.mac, ifindex=end.index, state=_PERMANENT, family=family)
-        if end is NEAR:
-            ip.route("add", dst="127.0.0.0/8", gateway=FAR.v4[0], oif=end.index, prefsrc=end.v4[0])
-        else:
-            ip.link("set", index=_LOOPBACK, state="up")
-
-    return written(write)
+    requests = [rtnetlink.up_without_arp(end.index, MTU)]
+    requests += [rtnetlink.address(end.index, host, 24) for host in end.v4]
+    for host in end.v6:
+        requests.append(rtnetlink.address(end.index, host, 64))
+        # The kernel takes in what is sent to a new IPv6 address only when a work queue has run, be it 300 ms later on a
+        # busy machine; until then a datagram is lost. This route does the same at once.
+        requests.append(rtnetlink.local_route(end.index, host))
+    beside = RAW if toward is NEAR else USERSPACE
+    others = (*toward.v4, *toward.v6, *beside.v4, *beside.v6)
+    requests += [rtnetlink.neighbour(end.index, host, toward.mac) for host in others]
+    if end is NEAR:
+        requests.append(rtnetlink.route(end.index, "127.0.0.0", 8, FAR.v4[0], end.v4[0]))
+    else:
+        requests.append(rtnetlink.up(_LOOPBACK))
+    return b"".join(requests)
 
 
 @functools.cache
 def _relay() -> bytes:
     """The two ends between which a relay forwards."""
-
-    def write(ip: IPBatch) -> None:
-        for end in MIDDLE:
-            _bring_up(ip, end)
-
-    return written(write)
+    return b"".join(rtnetlink.up_without_arp(end.index, MTU) for end in MIDDLE)
 
 
 @functools.cache
 def _looks(ends: tuple[End, ...]) -> bytes:
     """A question about each of these ends."""
-    return written(lambda ip: [ip.link("get", index=end.index) for end in ends])
-
-
-def _bring_up(ip: IPBatch, end: End) -> None:
-    ip.link("set", index=end.index, state="up", arp=False, mtu=MTU)
+    return b"".join(rtnetlink.question(end.index) for end in ends)
 
 
 def offloads_off(name: str) -> None:

@@ -17,7 +17,7 @@ from harness import __version__
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-PACKAGES = ("pytest", "pytest-xdist", "pytest-timeout", "scapy", "pyroute2", "jinja2")
+PACKAGES = ("pytest", "pytest-xdist", "pytest-timeout", "scapy", "jinja2")
 
 # What changes how a Linux socket behaves without a word from the program.
 SYSCTLS = (

@@ -52,7 +52,7 @@ WORLD = {"asyncio", "multiprocessing", "select", "signal", "socket", "subprocess
 RESERVED = {
     "time": ("harness/budget.py",),
     "scapy": ("harness/capture/scapy_socket.py", "harness/probe/craft.py"),
-    "pyroute2": ("harness/lab/",),
+    "pyroute2": (),  # of tests and benchmarks only
     "jinja2": ("harness/report/",),
     "tomlkit": ("harness/gate/",),
     "hypothesis": ("harness/explore/",),
@@ -271,7 +271,7 @@ def test_suites_claim_in_their_own_words() -> None:
 # Runs in an interpreter of its own: what others have written is loaded once, then each module in a fork of its own.
 _ALONE = """
 import importlib, os, sys, traceback
-import hypothesis, jinja2, pyroute2, pytest, xml.etree.ElementTree
+import hypothesis, jinja2, pytest, xml.etree.ElementTree
 assert not [name for name in sys.modules if name.split('.')[0] == 'harness']
 started = set()
 for name in sys.argv[1:]:

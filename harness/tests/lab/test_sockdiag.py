@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pyroute2 import DiagSocket, IPBatch
+from pyroute2 import DiagSocket
 
 from harness.lab import kernel, rtnetlink, sockdiag
 
@@ -30,11 +30,7 @@ def elsewhere() -> Iterator[ProcessPoolExecutor]:
 def move_away() -> None:
     kernel.own_user_namespace()  # so that anybody may
     kernel.new_network()
-    rtnetlink.carry_out(rtnetlink.written(loopback_up))
-
-
-def loopback_up(ip: IPBatch) -> None:
-    ip.link("set", index=1, state="up")
+    rtnetlink.carry_out(rtnetlink.up(1))
 
 
 def both_lists(family: int, protocol: int) -> tuple[list[Any], list[Any]]:
