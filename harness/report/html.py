@@ -19,13 +19,14 @@ import jinja2
 
 from harness.record.environment import flat
 from harness.record.evidence import FAULTS, FINDING, SEGMENTS, SUBJECT, WIRE, Shown
+from harness.report.crew import spread
 from harness.report.model import WORST_FIRST, Run, Told
-from harness.report.pages import PACK, Pictures, packs, pictures
+from harness.report.pages import PACK, Pictures, pack, pictures
 from harness.report.visible import one_line, visible
 from harness.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from harness.record.facts import RequirementText
@@ -131,6 +132,11 @@ def render(run: Run, look: Callable[[str], Shown], templates: Path) -> str:
     page = _Page(run, look)
     test = environment.get_template(_TEST).module.test  # type: ignore[attr-defined] # a macro of the template
     index = environment.get_template(_TEMPLATE)
+
+    def packed(place: int) -> str:
+        rows = run.rows[place * PACK : (place + 1) * PACK]
+        return pack(str(test(page, run, row, (shown := page.evidence(row)), pictures(shown))) for row in rows)
+
     return index.render(
         page=page,
         run=run,
@@ -138,7 +144,7 @@ def render(run: Run, look: Callable[[str], Shown], templates: Path) -> str:
         signs=SIGNS,
         overview_limit=OVERVIEW,
         pages_per_pack=PACK,
-        packs=packs(str(test(page, run, row, shown, pictures(shown))) for row, shown in page.tests()),
+        packs=spread(packed, -(-len(run.rows) // PACK)),
     )
 
 
@@ -170,10 +176,9 @@ class _Page:
         self._look = look
         self._numbers = {row.test: number for number, row in enumerate(run.rows)}
 
-    def tests(self) -> Iterator[tuple[Result, Shown]]:
-        """Each row with what its evidence shows, in the order of the pages' numbers."""
-        for row in self.run.rows:
-            yield row, self._look(row.evidence) if row.evidence else Shown()
+    def evidence(self, row: Result) -> Shown:
+        """What the evidence of a test shows."""
+        return self._look(row.evidence) if row.evidence else Shown()
 
     def number(self, row: Result) -> int:
         """The number of the test's page."""
@@ -254,7 +259,7 @@ class _Page:
 
     def shown(self, told: Told) -> Shown:
         """What the evidence folder of the first row holds."""
-        return self._look(told.first.evidence) if told.first.evidence else Shown()
+        return self.evidence(told.first)
 
     def lines(self, told: Told) -> tuple[Line, ...]:
         """The wire listing of the first row."""

@@ -162,18 +162,7 @@ def _talks(sorted_packets: Mapping[FlowKey, list[Packet]]) -> Iterator[Talk]:
             yield Talk(protocol, near, far)
 
 
-def packs(pages: Iterable[str]) -> Iterator[str]:
-    """The pages in packs of `PACK`: JSON arrays of HTML, compressed (RFC 1950), in base64 (RFC 4648 4)."""
-    waiting: list[str] = []
-    for page in pages:
-        waiting.append(page)
-        if len(waiting) == PACK:
-            yield _packed(waiting)
-            waiting.clear()
-    if waiting:
-        yield _packed(waiting)
-
-
-def _packed(pages: list[str]) -> str:
-    text = json.dumps(pages, ensure_ascii=False).encode("utf-8", "replace")
+def pack(pages: Iterable[str]) -> str:
+    """A pack of pages: a JSON array of HTML, compressed (RFC 1950), in base64 (RFC 4648 4)."""
+    text = json.dumps(list(pages), ensure_ascii=False).encode("utf-8", "replace")
     return base64.b64encode(zlib.compress(text, 6)).decode("ascii")

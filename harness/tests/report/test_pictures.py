@@ -20,7 +20,7 @@ from harness.record.talks import Talk as Client
 from harness.report import ladder as drawing
 from harness.report.graph import Scale, graph
 from harness.report.ladder import ladder
-from harness.report.pages import DRAWN, PACK, packs, pictures
+from harness.report.pages import DRAWN, pictures
 from harness.tests.wire.craft import FAR, NEAR, Talk, half_close, udp_frame
 from harness.wire.segment import Endpoint
 from harness.wire.states import repeated
@@ -181,12 +181,6 @@ def test_a_damaged_capture_is_told() -> None:
     """A report goes on, and says why there is no picture."""
     assert pictures(Shown(wire=b"octets")).unreadable.startswith("neither pcapng nor pcap")
     assert pictures(Shown()).unreadable == ""
-
-
-def test_pages_are_packed_in_order() -> None:
-    """As many packs as are needed, none for nothing."""
-    assert len(list(packs(str(number) for number in range(2 * PACK + 1)))) == 3
-    assert list(packs([])) == []
 
 
 # --- what a relay did
