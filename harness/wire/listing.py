@@ -49,28 +49,33 @@ def listing(
     """
     notes = notes or {}
     shown = _shown(trace.steps, notes if concerned is None else concerned)
-    widths = _widths([step for step, here in zip(trace.steps, shown, strict=True) if here])
+    rows = [_cells(step) if here else None for step, here in zip(trace.steps, shown, strict=True)]
+    widths = _widths(rows)
     lines = [f"the wire: {trace.near} <-> {trace.far}"]
     if not trace.steps:
         lines.append("    (nothing between these ends)")
     left_out = 0
-    for step, here in zip(trace.steps, shown, strict=True):
-        if not here:
+    for step, row in zip(trace.steps, rows, strict=True):
+        if row is None:
             left_out += 1
             continue
         lines.extend(_left_out(left_out))
         left_out = 0
-        lines.append(line(step, notes.get(step.number), widths))
+        lines.append(_line(step, row, notes.get(step.number), widths))
     lines.extend(_left_out(left_out))
     lines.extend(f"remark:   {remark}" for remark in trace.remarks)
     return lines
 
 
-def line(step: Step, note: str | None = None, widths: Sequence[int] = WIDTHS) -> str:
-    """One step; with a note it is marked. The columns are at least `widths` wide."""
+def line(step: Step, note: str | None = None) -> str:
+    """One step; with a note it is marked."""
+    return _line(step, _cells(step), note, WIDTHS)
+
+
+def _line(step: Step, row: Sequence[str], note: str | None, widths: Sequence[int]) -> str:
     mark = ">" if note is not None else " "
     head = f"  {mark} #{step.number:<3} +{seconds(step.since_ns)}  {sender_word(step.sent):<4}"
-    columns = "  ".join(f"{cell:<{width}}" for cell, width in zip(_cells(step), widths, strict=False))
+    columns = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False))
     told = f"{columns:<{sum(widths) + 2 * len(widths) - 2}}"
     return f"{head}  {told}{'   = ' + note if note else ''}".rstrip()
 
@@ -80,10 +85,10 @@ def words(step: Step) -> str:
     return "  ".join(filter(None, _cells(step)))
 
 
-def _widths(steps: Sequence[Step]) -> list[int]:
-    """How wide each column is, so that all lines of one listing stand in line."""
-    rows = [_cells(step) for step in steps if isinstance(step.packet, Segment)]
-    widths = [max([least, *(len(row[column]) for row in rows)]) for column, least in enumerate(WIDTHS)]
+def _widths(rows: Sequence[tuple[str, ...] | None]) -> list[int]:
+    """How wide each column is, so that all lines of one listing stand in line; one cell alone is no column."""
+    segments = [row for row in rows if row is not None and len(row) == len(WIDTHS)]
+    widths = [max([least, *(len(row[column]) for row in segments)]) for column, least in enumerate(WIDTHS)]
     return [*widths[:-1], WIDTHS[-1]]  # the options of a SYN stand behind the last column, they do not stretch it
 
 
