@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from typing import NoReturn
 
 from harness import __version__
-from harness.cli import check, completion, doctor, explain, gate, listing, matrix, proof, report
 from harness.gate.baseline import BaselineError
 from harness.gate.shards import NotTogether
 from harness.record.disk import RecordError
 from harness.report.model import Exit
+
+# Each command and its module, in the order of --help. Only that of the command which was given is loaded: those that
+# judge load pytest, which takes longer than a short command does.
+_MODULES = {
+    "check": "check",
+    "report": "report",
+    "merge": "report",
+    "gate": "gate",
+    "baseline": "gate",
+    "diff": "gate",
+    "matrix": "matrix",
+    "list": "listing",
+    "explain": "explain",
+    "doctor": "doctor",
+    "proof": "proof",
+    "completion": "completion",
+}
+_TELLS_OF_ALL = "completion"
 
 _EXAMPLES = """\
 examples:
@@ -33,8 +51,8 @@ class _Parser(argparse.ArgumentParser):
         sys.exit(Exit.USAGE)
 
 
-def words() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
+def words(command: str = "") -> argparse.ArgumentParser:
+    """The parser of the whole command line, or of as much as a command needs."""
     parser = _Parser(
         prog="sockspec",
         description="Judge programs that speak TCP or UDP through sockets, with the captured wire as evidence.",
@@ -43,16 +61,18 @@ def words() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"sockspec {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
-    for module in (check, report, gate, matrix, listing, explain, doctor, proof, completion):
-        module.offer(commands)
+    alone = command in _MODULES and command != _TELLS_OF_ALL
+    for module in [_MODULES[command]] if alone else dict.fromkeys(_MODULES.values()):
+        importlib.import_module(f"harness.cli.{module}").offer(commands)
     parser.set_defaults(parser=parser)
     return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return the exit code (see `harness.report.model.Exit`)."""
-    parser = words()
-    chosen = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    parser = words(next(iter(given), ""))
+    chosen = parser.parse_args(given)
     if chosen.command is None:
         parser.print_help()
         return Exit.USAGE

@@ -29,13 +29,14 @@ from harness.record.store import Store, new_folder
 from harness.record.store import load as load_record
 from harness.report import terminal
 from harness.report.model import Exit, Run
-from harness.report.publish import Published, publish
 from harness.spec.catalogue import load
 from harness.subject.implementations import version_of
 from harness.verdict import Finding, Verdict, worst
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from harness.report.publish import Published
 
 ledger_key = pytest.StashKey["Ledger"]()
 
@@ -133,6 +134,8 @@ class Ledger:
             interrupted=status == pytest.ExitCode.INTERRUPTED and self.refused is None,
             internal_error=status == pytest.ExitCode.INTERNAL_ERROR or self.refused is not None,
         )
+        from harness.report.publish import publish  # it loads jinja2, which no worker needs
+
         try:
             self._store.end(int(code), budget.wall_clock())
             self._store.close()
