@@ -48,6 +48,17 @@ def connect(client: int) -> None:
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
+def let_in(client: int) -> None:
+    """Complain if a client that was connected is thrown out before it has said a word.
+
+    Where a server has ended, its listener takes in who comes until the last moment, and resets them all in that.
+    """
+    while more(client, PATIENCE) and len(came[client]) < 1 << 20:
+        pass
+    if ended.get(client) == "RST":
+        raise Bug(f"client {client} is not let in: reset at once")
+
+
 def send(client: int, octets: bytes) -> None:
     """Send octets, or a datagram."""
     said[client] += octets

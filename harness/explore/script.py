@@ -68,6 +68,8 @@ def _lines(missed: Missed, *, udp: bool) -> Iterator[str]:
             yield f"# the next segment with octets that {_whose(action)} is lost here, which no script can do"
         else:
             yield str(action)
+            if number == last and isinstance(action, Connect) and missed.client:
+                yield f"let_in({missed.client})"
     if reason := blind(missed):
         yield f"# {reason}"
 

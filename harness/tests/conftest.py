@@ -5,6 +5,9 @@ It takes the place of the plugin's fixture of the same name: `lab`, `near`, `wir
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +16,9 @@ from harness.lab.handle import Lab, LabUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# In commands `python3` is then this interpreter, not a version manager's shim that runs twenty shells first.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 
 @pytest.fixture(scope="session")

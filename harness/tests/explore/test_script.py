@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import select
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.explore.actions import Close, Connect, DropNext, HalfClose, Read, Send
+from harness.explore.actions import Close, Connect, DropNext, HalfClose, Read, Reset, Send
 from harness.explore.contracts import contract
 from harness.explore.model import SURVIVES, Amiss, Heard
 from harness.explore.player import Missed
@@ -107,8 +108,12 @@ def answering(change: Callable[[bytes], bytes], text: str) -> subprocess.Complet
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=serve, daemon=True).start()
-        words = [sys.executable, "-c", text, "127.0.0.1", str(listener.getsockname()[1])]
-        return subprocess.run(words, capture_output=True, text=True, check=False)
+        return played(text, listener)
+
+
+def played(text: str, listener: socket.socket) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-c", text, "127.0.0.1", str(listener.getsockname()[1])]
+    return subprocess.run(words, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize(
@@ -121,9 +126,30 @@ def answering(change: Callable[[bytes], bytes], text: str) -> subprocess.Complet
     ids=["right", "wrong", "more"],
 )
 def test_its_exit_code_tells_whether_the_bug_shows(change: Callable[[bytes], bytes], code: int, said: str) -> None:
-    played = (Connect(1), Send(1, b"hello"), Read(1))
+    hello = (Connect(1), Send(1, b"hello"), Read(1))
 
-    ran = answering(change, script(missed(played=played, said=(b"hello",)), udp=False, title="echo"))
+    ran = answering(change, script(missed(played=hello, said=(b"hello",)), udp=False, title="echo"))
 
     assert (ran.returncode, ran.stderr) == (code, "")
     assert ran.stdout.startswith(said)
+
+
+def test_who_is_taken_in_and_thrown_out_was_not_let_in() -> None:
+    """A server that a reset has ended may take the next client in first: its end resets whoever waits."""
+    dies = Missed((Connect(1), Reset(1), Connect(2)), 2, WRONG, None, (), (0, 0, 0))
+    text = script(dies, udp=False, title="discard")
+    assert sequence(text)[-2:] == ["connect(2)", "let_in(2)"]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def take_two_in_and_end() -> None:
+            listener.accept()[0].close()
+            select.select([listener], [], [])  # the second is connected, and waits to be accepted
+            listener.close()
+
+        server = threading.Thread(target=take_two_in_and_end)
+        server.start()
+        ran = played(text, listener)
+        server.join()
+
+    assert ran.returncode == 1
+    assert ran.stdout.startswith("the bug shows: client 2 is not let in: ")  # at once, or already while it connects
