@@ -33,7 +33,7 @@ SECTION = "kills.md"
 MATRIX = "matrix.txt"
 
 # A mutant keeps its tests waiting, seconds at a time, where a correct server answers: so more of them overlap.
-_WORKERS_PER_CORE = 8
+_WORKERS_PER_CORE = 10
 _JUDGED = {Exit.HOLDS, Exit.MISSED, Exit.BROKEN, Exit.OPEN}  # what a run that came to its end answers
 
 
@@ -54,7 +54,7 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--profile", metavar="P", help="only the mutants and servers of this profile")
     parser.add_argument("-k", metavar="EXPR", dest="expression", help="only tests whose names match (as pytest's -k)")
     parser.add_argument(
-        "-n", metavar="N", dest="workers", type=whole_number, help="tests at a time (default: eight for each core)"
+        "-n", metavar="N", dest="workers", type=whole_number, help="tests at a time (default: ten for each core)"
     )
     parser.add_argument("--wide", action="store_true", help=WIDE_HELP)
     parser.add_argument("--repeat", metavar="N", type=times, default=1, help=REPEAT_HELP)

@@ -1,5 +1,8 @@
 """In which order tests run where several run at a time: what waits goes first, spread among what computes.
 
+Neighbours in a file are alike: some files wait, others compute. So tests are mixed, by a checksum of their names, which
+is the same on every machine and in every run.
+
 A test that waits for an answer which never comes takes seconds and no processor, so others run meanwhile; begun last it
 holds up the end of the run. So the tests that wait, those marked slow and those that are put to a mutant, are done when
 `_LAST` of all are left. Of the variants in which one test is put to one mutant the first comes long before the second,
@@ -8,6 +11,7 @@ which need not be asked when the first has rejected the mutant (`harness.plugin.
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -32,9 +36,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def ordered(items: list[pytest.Item]) -> list[pytest.Item]:
     """The same tests in the order in which several workers are to begin them."""
-    waiting = [item for item in items if _waits(item)]
+    mixed = sorted(items, key=lambda item: zlib.crc32(item.nodeid.encode()))
+    waiting = [item for item in mixed if _waits(item)]
     those = set(waiting)
-    others = [item for item in items if item not in those]
+    others = [item for item in mixed if item not in those]
     behind = max(0, len(others) - round(_LAST * len(items)))
     return [*_spread(_first_variants_first(waiting), others[:behind]), *others[behind:]]
 

@@ -166,6 +166,7 @@ def check_survives_a_client_that_does_not_read(subject: Subject, probe: Probe) -
 
     client = probe.connect(subject, receive_buffer=512)
     client.fill(b"hello\r\n" * 20_000)
+    probe.at_rest(subject)  # what it has answered lies there unread: the client leaves with RST
     client.close()
 
     serves(subject, probe)
