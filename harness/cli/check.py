@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness import bundle
-from harness.cli import outputs
+from harness.cli import outputs, workers
 from harness.lab import link_profile
 from harness.plugin.ledger import ledger_key
 from harness.plugin.options import (
@@ -67,7 +67,7 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         metavar="N",
         dest="workers",
         type=whole_number,
-        help="tests at a time (default: two for each core; one where a running server is judged)",
+        help="tests at a time (default: two for each core, fewer for few tests; one where a running server is judged)",
     )
     parser.add_argument("--version-command", metavar="CMD", help="prints your server's version, for the record")
     parser.add_argument(
@@ -120,7 +120,7 @@ def pytest_arguments(chosen: argparse.Namespace) -> list[str]:
         *("-p", "no:tmpdir"),
         # A warning of somebody's library is no reason to stop judging.
         *("--override-ini", "filterwarnings=default", "--disable-warnings"),
-        *workers(chosen.workers, alone=chosen.address is not None),
+        *workers.words(_workers(chosen)),
         f"--pcap={chosen.pcap}",
         f"--repeat={chosen.repeat}",
     ]
@@ -148,10 +148,11 @@ def pytest_arguments(chosen: argparse.Namespace) -> list[str]:
     return words
 
 
-def workers(wanted: int | None, *, alone: bool) -> Sequence[str]:
-    """How many tests run at a time, in pytest-xdist's words; one where all have to share a running server."""
-    number = wanted if wanted is not None else 0 if alone else _WORKERS_PER_CORE * (os.cpu_count() or 1)
-    return ["-n", str(number), "--dist", "load", "--maxschedchunk", "1"] if number else []
+def _workers(chosen: argparse.Namespace) -> int:
+    if chosen.workers is not None:
+        return int(chosen.workers)
+    alone = chosen.address is not None  # all have to share a running server
+    return 0 if alone else workers.default(_WORKERS_PER_CORE, chosen.expression, each=chosen.repeat)
 
 
 class Finder:

@@ -6,12 +6,12 @@ printed and written comes from the record, so `--from` tells it again of a run t
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import bundle
+from harness.cli import workers
 from harness.cli.check import Finder, judged, pytest_arguments
 from harness.cli.installing import install
 from harness.cli.words import command
@@ -34,6 +34,7 @@ MATRIX = "matrix.txt"
 
 # A mutant keeps its tests waiting, seconds at a time, where a correct server answers: so more of them overlap.
 _WORKERS_PER_CORE = 10
+_MUTANTS_OF_A_TEST = 4  # and correct servers: of those to which one test is put, so many at a time
 _JUDGED = {Exit.HOLDS, Exit.MISSED, Exit.BROKEN, Exit.OPEN}  # what a run that came to its end answers
 
 
@@ -54,7 +55,11 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--profile", metavar="P", help="only the mutants and servers of this profile")
     parser.add_argument("-k", metavar="EXPR", dest="expression", help="only tests whose names match (as pytest's -k)")
     parser.add_argument(
-        "-n", metavar="N", dest="workers", type=whole_number, help="tests at a time (default: ten for each core)"
+        "-n",
+        metavar="N",
+        dest="workers",
+        type=whole_number,
+        help="tests at a time (default: ten for each core, fewer for few tests)",
     )
     parser.add_argument("--wide", action="store_true", help=WIDE_HELP)
     parser.add_argument("--repeat", metavar="N", type=times, default=1, help=REPEAT_HELP)
@@ -77,7 +82,9 @@ def run(chosen: argparse.Namespace) -> int:
         finder.folder = Path(chosen.folder)
     else:
         if chosen.workers is None:
-            chosen.workers = _WORKERS_PER_CORE * (os.cpu_count() or 1)
+            chosen.workers = workers.default(
+                _WORKERS_PER_CORE, chosen.expression, each=_MUTANTS_OF_A_TEST * chosen.repeat
+            )
         if chosen.install:
             install(foreign.table(), foreign.store(), lambda line: sys.stderr.write(f"sockspec: {line}\n"))
         wide = ["--wide"] if chosen.wide else []
