@@ -1,6 +1,7 @@
 """The first start: can the subject be judged at all, and on which families? Asked once, before any test is planned.
 
-So a command that does not exist, ends at once or never listens gives one error and not one for each test.
+So a command that does not exist, ends at once or never listens gives one error and not one for each test; so does an
+address at which nobody is.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import pytest
 from harness.lab.handle import Lab, LabUnavailable
 from harness.plugin.options import absent_key, place_of, read
 from harness.report.model import Exit
+from harness.subject import external
 from harness.subject.process import NotReady, start
 
 if TYPE_CHECKING:
+    from harness.plugin.options import Settings
     from harness.subject.inventory import Program
 
 
@@ -43,7 +46,11 @@ def absent_families(lab: Lab, program: Program) -> dict[str, str]:
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Start the user's subject once before the session; what it cannot do ends the run here, in one message."""
     option = config.option
-    if hasattr(config, "workerinput") or option.collectonly or (option.serve is None and option.subjects is None):
+    if hasattr(config, "workerinput") or option.collectonly:
+        return None
+    if option.address is not None:
+        return _look(read(config))
+    if option.serve is None and option.subjects is None:
         return None
     settings = read(config)
     try:
@@ -62,3 +69,11 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         sys.stderr.write(f"sockspec: {reason}\n")
         return int(Exit.USAGE if reason.usage else Exit.BROKEN)
     return None
+
+
+def _look(settings: Settings) -> int | None:
+    """Whether somebody is where a subject is said to run; one that serves a single client keeps it for the tests."""
+    if settings.profile == "one-shot" or not (reason := external.absent(settings.address)):
+        return None
+    sys.stderr.write(f"sockspec: {reason}\n")
+    return int(Exit.BROKEN)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from harness.subject.process import Look
     from harness.subject.state import State
 
+_ASKED = 0.5  # seconds for whoever refuses to do so
+
 
 class External:
     """A running subject at one address."""
@@ -143,3 +145,33 @@ def resolve(host: str, port: int, transport: str) -> dict[str, Endpoint]:
         if family in {socket.AF_INET, socket.AF_INET6}:
             places.setdefault("v4" if family == socket.AF_INET else "v6", Endpoint(str(address[0]), port))
     return places
+
+
+def absent(text: str) -> str:
+    """Why nobody can be asked at an address that `parse` takes, in one line with the remedy; "" where somebody may be.
+
+    One client that connects and leaves, or one empty datagram, each to the first address of each family. Who refuses it
+    at all of them is not there; who says nothing may have reasons.
+    """
+    transport, host, port = parse(text)
+    places = resolve(host, port, transport)
+    refused = [error for place in places.values() if (error := _refused(place, transport))]
+    if len(refused) < len(places):
+        return ""
+    return f"nobody is at {text}: {refused[0]}; start the server first, or give --serve with its command"
+
+
+def _refused(place: Endpoint, transport: str) -> str:
+    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM) as client:
+        client.settimeout(_ASKED)
+        try:
+            client.connect((place.host, place.port))
+            if transport == "udp":
+                client.send(b"")
+                client.recv(1)  # an answer, or the ICMP error that tells of a closed port
+        except TimeoutError:
+            return ""
+        except OSError as error:
+            return error.strerror or str(error)
+    return ""

@@ -24,6 +24,15 @@ _UDP = """
         wire.flow(client).expect(sent.datagram(b"once"), got.datagram(b"once"))
 """
 
+_GONE = """
+    PROFILES = ("echo",)
+
+    @covers("rfc862:tcp/returns-every-octet")
+    def check_comes_back(subject, probe):
+        subject.address = subject.address._replace(port=1)  # nobody is there, as if it had ended
+        probe.connect(subject)
+"""
+
 # Gives up CAP_NET_RAW (13) for good (PR_CAPBSET_DROP, 24), then becomes the command.
 _WITHOUT_CAPTURE = """
 import ctypes, os, sys
@@ -77,11 +86,25 @@ def test_a_running_udp_server_on_ipv6(sandbox: Sandbox) -> None:
     assert ran.code == Exit.HOLDS
 
 
-def test_nobody_listens_there(sandbox: Sandbox) -> None:
-    sandbox.suite(ECHO)
+@pytest.mark.parametrize(("transport", "host"), [("tcp", "127.0.0.1"), ("udp", "127.0.0.1"), ("udp", "[::1]")])
+def test_nobody_is_there(sandbox: Sandbox, transport: str, host: str) -> None:
+    """One line and no report: as many fails as there are tests would say no more."""
+    sandbox.suite(ECHO if transport == "tcp" else _UDP)
+    with running(SERVERS / "echo_blocking.py", host.strip("[]"), "0") as server:
+        address = f"{transport}://{host}:{server.port}"
+    ran = sandbox.check(address, "--profile", "echo" if transport == "tcp" else "udp-echo")
+
+    assert ran.code == Exit.BROKEN
+    remedy = "start the server first, or give --serve with its command"
+    assert ran.err == f"sockspec: nobody is at {address}: Connection refused; {remedy}\n"
+
+
+def test_who_ends_meanwhile_is_missed(sandbox: Sandbox) -> None:
+    """What was there at the beginning, and then refuses a client, has missed something."""
+    sandbox.suite(_GONE)
     with running(SERVERS / "echo_blocking.py", "127.0.0.1", "0") as server:
-        port = server.port
-    ran = sandbox.check(f"tcp://127.0.0.1:{port}", "--profile", "echo", "-k", "comes_back and v4")
+        ran = sandbox.check(f"tcp://127.0.0.1:{server.port}", "--profile", "echo", "-k", "v4")
+
     assert ran.code == Exit.MISSED
     (finding,) = ran.record.results[0].findings
     assert (finding.expected, finding.actual) == ("the connection is accepted", "refused (RST)")
