@@ -2,6 +2,9 @@
 
 The peer beside us is what a shell script would do: `ip` in namespaces of its own, with offloads left on, neighbours not
 fixed and no fence. It runs as a program of the lab, so that it leaves nothing behind.
+
+Beside them, what a look at a waiting subject needs each time: the sockets of a namespace, listed by us and by pyroute2,
+here, where the table of connections is the machine's own.
 """
 
 from __future__ import annotations
@@ -9,10 +12,17 @@ from __future__ import annotations
 import os
 import select
 import shutil
+import socket
+import subprocess
+import sys
+
+from pyroute2 import DiagSocket
 
 from bench.machine import Figure, milliseconds, repeated, table
+from harness.lab import sockdiag
 from harness.lab.handle import Lab
 
+_ALL = 0xFFF  # every state
 _SCRIPT = """
 set -e
 unshare --net sleep 60 & near=$!
@@ -48,7 +58,34 @@ def main() -> None:
             lab.ask("build")
             times = repeated(lambda: _run(lab, ["sh", "-c", _SCRIPT]), 20)
             figures.append(Figure("peer: the same with `ip` from a shell", milliseconds(times), "ms"))
+    listing = sockdiag.Listing()
+    with DiagSocket() as peer:
+        peer.bind()
+        figures += [
+            Figure("sockets of the machine listed", milliseconds(repeated(lambda: _listed(listing), 200)), "ms"),
+            Figure("peer: the same by pyroute2", milliseconds(repeated(lambda: _listed_by(peer), 200)), "ms"),
+        ]
+    figures += [
+        Figure(
+            "interpreter with what a lab process needs",
+            milliseconds(repeated(lambda: _import("harness.lab.process"), 20)),
+            "ms",
+        ),
+        Figure("peer: with pyroute2", milliseconds(repeated(lambda: _import("pyroute2"), 20)), "ms"),
+    ]
     table("lab", figures)
+
+
+def _listed(listing: sockdiag.Listing) -> None:
+    listing.sockets(socket.AF_INET, socket.IPPROTO_TCP, _ALL)
+
+
+def _listed_by(peer: DiagSocket) -> None:
+    list(peer.get_sock_stats(family=socket.AF_INET, states=_ALL, protocol=socket.IPPROTO_TCP))
+
+
+def _import(module: str) -> None:
+    subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
 
 
 def _process() -> None:

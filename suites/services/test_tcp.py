@@ -63,7 +63,7 @@ def check_accepts_a_client(subject: Subject, probe: Probe) -> None:
 
 
 @exact
-@covers("house:any/accepts", "house:any/survives")
+@covers("house:any/accepts")
 def check_accepts_client_after_client(subject: Subject, probe: Probe) -> None:
     """A hundred clients in turn connect, every other one says something, and all are accepted."""
     for number in range(100):
