@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.suite import Ending, State, covers, families, raises, requires
+from harness.suite import Ending, State, covers, families, raises, requires, sent
 
 if TYPE_CHECKING:
     from harness.suite import Probe, Runtime, Wire
@@ -357,7 +357,8 @@ def test_the_port_of_a_server_that_closed_first(
     client = probe.connect(runtime.at(listener))
     listener.accept()[0].close()
     client.expect_end(Ending.EOF)
-    wire.flow(client)  # our ACK has arrived before our FIN: behind it, it would be a stray, and end TIME-WAIT
+    wire.wait_for(client, sent.bare_ack(), count=2)  # of the handshake, and of the server's FIN: maybe from a timer
+    wire.flow(client)  # and it has arrived before our FIN: behind it, it would be a stray, and end TIME-WAIT
     client.close()
     waiting = runtime.at(listener)
     probe.expect_soon(
