@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 HOST_NAME = "subject"
 
 _SYN_RECEIVED = 3  # TCP_SYN_RECV (linux/tcp.h)
-_STANDSTILL = 5.0  # seconds: a process stops when it next runs, and on a loaded machine each has to wait for its turn
+_STANDSTILL = 20.0  # seconds: a process stops when it next runs, and on a loaded machine each has to wait for its turn
 
 _HOSTS = f"""\
 127.0.0.1 localhost

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness import budget
-from harness.budget import Deadline
+from harness.budget import Deadline, Stopwatch
 from harness.lab.ends import FAR, USERSPACE
 from harness.subject import readiness
 from harness.subject.inventory import KERNEL, PORT, Program
@@ -33,6 +33,8 @@ _DELIVERING = mask(*set(State) - {State.LISTEN, State.TIME_WAIT, State.CLOSED}) 
 _SECOND_THOUGHTS = 1.0  # seconds for a program that listens elsewhere to open the socket that was asked for too
 _PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
 _HOLDS = {"tcp": "listens", "udp": "receives"}
+_LONG = 30.0  # seconds that a program may take to become ready while it is busy
+_MOMENT = 0.2  # seconds between two looks at whether it is
 _REST = 0.1  # seconds of idleness after which it waits, and has dealt with a signal
 _COMES_TO_REST = 2.0  # seconds that a subject gets for it: one that computes all the time never does
 
@@ -394,13 +396,44 @@ def start(
     return subject
 
 
+class _Beginning:
+    """How long a program may take to become ready: some seconds, and as many again while it is busy doing so.
+
+    One that imports much may wait for a processor longer than it works. In all it may take `_LONG`.
+    """
+
+    def __init__(self, subject: Subject, seconds: float) -> None:
+        self._subject = subject
+        self._seconds = seconds
+        self._since = Stopwatch()
+        self.deadline = Deadline(seconds)
+
+    @property
+    def over(self) -> bool:
+        """Whether it had its time; asked when the deadline is over, it may set another one."""
+        if not self.deadline.over:
+            return False
+        if self._since.seconds > _LONG:
+            return True
+        before = self._subject.look()
+        select.select([], [], [], _MOMENT)
+        if self._subject.look().still_since(before):
+            return True
+        self.deadline = Deadline(self._seconds)
+        return False
+
+
 def _announced(subject: Subject, seconds: float) -> Endpoint:
     ready = subject._descriptors[1]
-    deadline = Deadline(seconds)
+    beginning = _Beginning(subject, seconds)
     said = b""
     while not said.endswith(b"\n"):
-        if not select.select([ready], [], [], deadline.left)[0]:
-            raise NotReady(f"{subject.name} did not report ready within {deadline}", subject.command, subject.told())
+        if not select.select([ready], [], [], beginning.deadline.left)[0]:
+            if not beginning.over:
+                continue
+            raise NotReady(
+                f"{subject.name} did not report ready within {beginning.deadline}", subject.command, subject.told()
+            )
         octets = os.read(ready, 4096)
         if not octets:
             subject.wait_end(1.0)
@@ -412,7 +445,7 @@ def _announced(subject: Subject, seconds: float) -> Endpoint:
 
 def _seen(lab: Lab, subject: Subject, seconds: float) -> Endpoint:
     program = subject.program
-    deadline = Deadline(seconds)
+    beginning = _Beginning(subject, seconds)
     told_port = PORT if program.takes_port else None
     told_host = FAR.address(subject.family) if program.takes_host else None
     elsewhere: Deadline | None = None
@@ -424,13 +457,13 @@ def _seen(lab: Lab, subject: Subject, seconds: float) -> Endpoint:
             return place
         if found and elsewhere is None:
             elsewhere = Deadline(_SECOND_THOUGHTS)
-        if deadline.over or (elsewhere is not None and elsewhere.over):
-            raise _not_found(subject, found, deadline, told_host, told_port)
+        if beginning.over or (elsewhere is not None and elsewhere.over):
+            raise _not_found(subject, found, beginning.deadline, told_host, told_port)
         # A program that goes to the background leaves its first process: as long as any is there, we wait.
-        if subject.wait_end(deadline.slice(pause)) is not None:
+        if subject.wait_end(beginning.deadline.slice(pause)) is not None:
             if not lab.ask("activity")["processes"]:
                 raise NotReady(f"{program.name!r} ended before it was ready", subject.command, subject.told())
-            select.select([], [], [], deadline.slice(pause))  # those that are left tell no event
+            select.select([], [], [], beginning.deadline.slice(pause))  # those that are left tell no event
         pause = min(pause * 1.5, 0.02)
 
 

@@ -22,23 +22,31 @@ BEYOND = 8  # clients more than there are descriptors
 
 
 def more_than_descriptors(subject: Subject, probe: Probe, session: Session) -> list[Attempt]:
-    """So many clients that no descriptor is left; the control: before them it serves."""
+    """So many clients that no descriptor is left, or as many as it takes; the control: before them it serves.
+
+    One by one while there are descriptors: a crowd would find a short queue full. Then the kernel answers with SYN
+    cookies (tcp(7)), and connections come of them that the clients have alone.
+    """
     with control():
         session.serve()
     free = subject.limit_descriptors(SPARE)
-    attempts = [probe.begin_connect(subject) for _ in range(free + BEYOND)]
+    attempts: list[Attempt] = []
+    serves_fewer = False
 
-    def have_come(seconds: float) -> bool:
-        """Whether no further one can: a short queue drops SYNs while the server is slow, and they come again later."""
-        if all(attempt.decided for attempt in attempts) or subject.spare_descriptors() <= 0:
+    def is_seen_to(seconds: float) -> bool:
+        """Whether the last one was accepted, or will not be: for want of descriptors, or of somebody at leisure."""
+        nonlocal serves_fewer
+        if subject.spare_descriptors() <= 0 or (attempts[-1].decided and not subject.queue()[0]):
             return True
-        waiting, room = subject.queue()
-        if waiting > room and probe.at_rest(subject, seconds=0.5):  # it serves fewer at a time
-            return True
-        select.select([], [], [], seconds)
-        return False
+        serves_fewer = probe.at_rest(subject, seconds=0.5) and subject.queue()[0] > 0
+        return serves_fewer or bool(select.select([], [], [], seconds)[0])
 
-    probe.until(subject, have_come)
+    while len(attempts) < free + BEYOND and subject.spare_descriptors() > 0 and not serves_fewer:
+        attempts.append(probe.begin_connect(subject))
+        probe.until(subject, is_seen_to)
+    if not serves_fewer:
+        attempts += [probe.begin_connect(subject) for _ in range(BEYOND)]
+        probe.until(subject, lambda seconds: attempts[-1].decided or subject.queue()[0] > 0)
     return attempts
 
 

@@ -34,6 +34,8 @@ BINDS_UDP = BINDS.replace("socket.create_server((sys.argv[1], int(sys.argv[2])),
 NEVER_LISTENS = "import signal, sys\nprint('waiting for better days', file=sys.stderr, flush=True)\nsignal.pause()\n"
 ENDS = "import sys\nprint('usage: server CONFIG')\nsys.exit('server: no such file: CONFIG')\n"
 CRASHES = "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n"
+IMPORTS_MUCH = "import time\nwhile time.process_time() < 1:\n    pass\n"
+COMPUTES_FOR_EVER = "while True:\n    pass\n"
 GOES_TO_BACKGROUND = "import os\nif os.fork():\n    os._exit(0)\nos.setsid()\n" + BINDS
 BACKGROUND_IN_VAIN = "import os, signal\nif os.fork():\n    os._exit(0)\nos.setsid()\nsignal.pause()\n"
 
@@ -209,6 +211,24 @@ def test_a_program_that_never_listens(serving: Callable[..., Subject], tmp_path:
         ),
         False,
     )  # fmt: skip
+
+
+def test_a_program_that_is_busy_becoming_ready_gets_its_time(serving: Callable[..., Subject]) -> None:
+    """On a loaded machine what one imports takes longer than the time after which an idle one is given up."""
+    subject = serving(IMPORTS_MUCH + BINDS, "{host}", "{port}", seconds=SOON)
+
+    assert subject.address.port
+
+
+def test_a_program_that_is_busy_for_ever_does_not(
+    serving: Callable[..., Subject], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_LONG", SOON)
+
+    text, usage = complaint(serving, tmp_path, COMPUTES_FOR_EVER)
+
+    assert "has no TCP socket in LISTEN" in text
+    assert not usage
 
 
 def test_a_program_that_never_listens_in_the_background(serving: Callable[..., Subject], tmp_path: Path) -> None:
