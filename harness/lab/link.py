@@ -1,11 +1,10 @@
 """The link: two network namespaces, the veth pair that joins them, and a wire that is silent but for the test.
 
-Five properties make a capture of this link evidence:
+Four properties make a capture of this link evidence:
 offloads are off, so a captured segment has the size and the checksum that it has on a wire;
 neighbours are fixed and address resolution is off, so no frame is there that the test did not cause (no ARP, neighbour
 discovery, router solicitation or multicast report: an interface without ARP joins no solicited-node group);
 duplicate address detection is off, so IPv6 works at once;
-frames keep their order, as on a wire: what two processors send goes through the queue of one (since Linux 6.3);
 congestion control is reno and buffers grow to 1 MiB, whatever the host prefers: what is in flight is the same
 everywhere, and never more than the ring of the tap holds.
 
@@ -21,7 +20,6 @@ import contextlib
 import errno
 import fcntl
 import functools
-import itertools
 import os
 import socket
 import struct
@@ -59,11 +57,6 @@ _SYSCTLS = {
 # namespace can have a table of its own, if the one that makes it says so. What depends on its size is set above.
 _OWN_TABLE = Path("/proc/sys/net/ipv4/tcp_child_ehash_entries")
 _TABLE = "4096"  # buckets
-# A veth hands a frame to the queue of the processor that sends it, and an ACK that a timer sends on one is overtaken by
-# the FIN that a program sends on the other, if the first has much to do: such an ACK ends a connection in TIME-WAIT.
-# Receive packet steering (RPS) gives all that arrives to one processor; a namespace's new interfaces take it from here.
-_STEERING = Path("/proc/sys/net/core/rps_default_mask")
-_steered_to = itertools.cycle(sorted(os.sched_getaffinity(0)))
 
 
 class Wiring:
@@ -72,12 +65,11 @@ class Wiring:
     def __init__(self, *, relayed: bool = False) -> None:
         """Build both ends and join them, through a third namespace if `relayed`; the caller is moved about."""
         self.near = self.far = self.middle = -1
-        processor = next(_steered_to)
         try:
-            self.near = _namespace(processor)
-            self.far = _namespace(processor)
+            self.near = _namespace()
+            self.far = _namespace()
             if relayed:
-                self.middle = _middle(processor)
+                self.middle = _middle()
             self._join()
         except BaseException:
             self.close()
@@ -119,26 +111,17 @@ class Wiring:
                 setattr(self, name, -1)
 
 
-def _namespace(processor: int) -> int:
+def _namespace() -> int:
     with contextlib.suppress(FileNotFoundError, PermissionError):
         _OWN_TABLE.write_text(_TABLE, encoding="ascii")
     descriptor = kernel.new_network()
     for name, value in _SYSCTLS.items():
         Path("/proc/sys", name).write_text(value)
-    _steer(processor)
     return descriptor
 
 
-def _steer(processor: int) -> None:
-    """Have what arrives at interfaces that this namespace gets from now on pass one processor's queue."""
-    words = [f"{1 << processor >> shift & 0xFFFFFFFF:x}" for shift in range(processor // 32 * 32, -1, -32)]
-    with contextlib.suppress(FileNotFoundError, PermissionError):
-        _STEERING.write_text(",".join(words), encoding="ascii")
-
-
-def _middle(processor: int) -> int:
+def _middle() -> int:
     descriptor = kernel.new_network()
-    _steer(processor)
     Path("/proc/sys/net/ipv6/conf/default/disable_ipv6").write_text("1")
     return descriptor
 

@@ -235,23 +235,6 @@ def test_each_namespace_has_a_table_of_connections_of_its_own(lab: Lab) -> None:
     assert told == [4096, 0, 2048]
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root may mount what tells of the queues of another namespace")
-def test_frames_of_two_processors_pass_one_queue(lab: Lab) -> None:
-    """Or an ACK that a timer sends on one is overtaken by the FIN that a program sends on the other."""
-    if not Path("/proc/sys/net/core/rps_default_mask").exists():
-        pytest.skip("Linux can say so for a namespace since 6.3")
-    looks = "mount -t sysfs here /sys; echo $(cat /sys/class/net/far0/queues/rx-0/rps_cpus); cat"
-    masks = set()
-    for _ in os.sched_getaffinity(0):
-        lab.ask("build")
-        with speaking(
-            lab, f"import os; os.execvp('unshare', ['unshare', '--mount', 'sh', '-c', {looks!r}])"
-        ) as program:
-            masks.add(int((program.line() or "").replace(",", ""), 16))
-
-    assert masks == {1 << processor for processor in os.sched_getaffinity(0)}, "one each time, and each in its turn"
-
-
 @pytest.mark.parametrize("name", ["kernel/hostname", "net/../kernel/hostname"])
 def test_only_the_network_is_set(lab: Lab, name: str) -> None:
     """A sysctl that is not the namespace's would be the host's."""
