@@ -7,6 +7,7 @@ one client at a time never comes to that, and one that turns clients away is rig
 
 from __future__ import annotations
 
+import itertools
 import select
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ PROFILES = SERVICES
 
 SPARE = 16  # descriptors more than it has used so far: for clients, and for what a runtime opens meanwhile
 BEYOND = 8  # clients more than there are descriptors
+TURNS = 10  # of some milliseconds, in which most clients are accepted, before a server is watched coming to rest
 
 
 def more_than_descriptors(subject: Subject, probe: Probe, session: Session) -> list[Attempt]:
@@ -31,14 +33,15 @@ def more_than_descriptors(subject: Subject, probe: Probe, session: Session) -> l
         session.serve()
     free = subject.limit_descriptors(SPARE)
     attempts: list[Attempt] = []
-    serves_fewer = False
+    serves_fewer, turns = False, itertools.count(1)
 
     def is_seen_to(seconds: float) -> bool:
         """Whether the last one was accepted, or will not be: for want of descriptors, or of somebody at leisure."""
         nonlocal serves_fewer
         if subject.spare_descriptors() <= 0 or (attempts[-1].decided and not subject.queue()[0]):
             return True
-        serves_fewer = probe.at_rest(subject, seconds=0.5) and subject.queue()[0] > 0
+        if next(turns) % TURNS == 0:
+            serves_fewer = probe.at_rest(subject, seconds=0.5) and subject.queue()[0] > 0
         return serves_fewer or bool(select.select([], [], [], seconds)[0])
 
     while len(attempts) < free + BEYOND and subject.spare_descriptors() > 0 and not serves_fewer:
