@@ -408,9 +408,8 @@ class _Beginning:
         self._since = Stopwatch()
         self.deadline = Deadline(seconds)
 
-    @property
-    def over(self) -> bool:
-        """Whether it had its time; asked when the deadline is over, it may set another one."""
+    def has_ended(self) -> bool:
+        """Whether it had its time. Of one that is busy when its deadline is over, the deadline is set anew."""
         if not self.deadline.over:
             return False
         if self._since.seconds > _LONG:
@@ -429,7 +428,7 @@ def _announced(subject: Subject, seconds: float) -> Endpoint:
     said = b""
     while not said.endswith(b"\n"):
         if not select.select([ready], [], [], beginning.deadline.left)[0]:
-            if not beginning.over:
+            if not beginning.has_ended():
                 continue
             raise NotReady(
                 f"{subject.name} did not report ready within {beginning.deadline}", subject.command, subject.told()
@@ -457,7 +456,7 @@ def _seen(lab: Lab, subject: Subject, seconds: float) -> Endpoint:
             return place
         if found and elsewhere is None:
             elsewhere = Deadline(_SECOND_THOUGHTS)
-        if beginning.over or (elsewhere is not None and elsewhere.over):
+        if beginning.has_ended() or (elsewhere is not None and elsewhere.over):
             raise _not_found(subject, found, beginning.deadline, told_host, told_port)
         # A program that goes to the background leaves its first process: as long as any is there, we wait.
         if subject.wait_end(beginning.deadline.slice(pause)) is not None:

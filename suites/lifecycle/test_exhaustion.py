@@ -49,7 +49,12 @@ def more_than_descriptors(subject: Subject, probe: Probe, session: Session) -> l
         probe.until(subject, is_seen_to)
     if not serves_fewer:
         attempts += [probe.begin_connect(subject) for _ in range(BEYOND)]
-        probe.until(subject, lambda seconds: attempts[-1].decided or subject.queue()[0] > 0)
+        probe.until(
+            subject,
+            lambda seconds: (
+                attempts[-1].decided or subject.queue()[0] > 0 or bool(select.select([], [], [], seconds)[0])
+            ),
+        )
     return attempts
 
 
