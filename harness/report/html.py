@@ -15,13 +15,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import jinja2
-
 from harness.record.environment import flat
 from harness.record.evidence import FAULTS, FINDING, SEGMENTS, SUBJECT, WIRE, Shown
 from harness.report.crew import spread
 from harness.report.model import WORST_FIRST, Run, Told
 from harness.report.pages import PACK, Pictures, pack, pictures
+from harness.report.templates import environment
 from harness.report.visible import one_line, visible
 from harness.verdict import Verdict
 
@@ -120,18 +119,11 @@ class Document:
 
 def render(run: Run, look: Callable[[str], Shown], templates: Path) -> str:
     """The file; `look` gives what there is to show of an evidence folder, `templates` is the folder of the design."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
-    environment.filters |= {"visible": visible, "one_line": one_line, "slug": _slug, "when": _when, "shell": shlex.join}
+    design = environment(templates)
+    design.filters |= {"visible": visible, "one_line": one_line, "slug": _slug, "when": _when, "shell": shlex.join}
     page = _Page(run, look)
-    test = environment.get_template(_TEST).module.test  # type: ignore[attr-defined] # a macro of the template
-    index = environment.get_template(_TEMPLATE)
+    test = design.get_template(_TEST).module.test  # type: ignore[attr-defined] # a macro of the template
+    index = design.get_template(_TEMPLATE)
 
     def packed(place: int) -> str:
         rows = run.rows[place * PACK : (place + 1) * PACK]
