@@ -45,8 +45,8 @@ examples:
   sockspec check --profile greeting -k 'one_line and v4'
 """
 
-# A test mostly waits; four workers keep two cores busy (bench/workers.py).
-_WORKERS_PER_CORE = 2
+# A test mostly waits; six workers keep two cores busy (bench/workers.py).
+_WORKERS_PER_CORE = 3
 
 
 def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -67,7 +67,7 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         metavar="N",
         dest="workers",
         type=whole_number,
-        help="tests at a time (default: two for each core, fewer for few tests; one where a running server is judged)",
+        help="tests at a time (default: three for each core, fewer for few tests; one for a running server)",
     )
     parser.add_argument("--version-command", metavar="CMD", help="prints your server's version, for the record")
     parser.add_argument(

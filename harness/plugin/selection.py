@@ -8,6 +8,7 @@ was given. In a proof it is put to each runtime and each stack that is wrong in 
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if not is_judged(collection_path.relative_to(config.rootpath).as_posix()):
         return None
     return True if not _NAMES_PROFILES.search(collection_path.read_text("utf-8")) else None
+
+
+def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> list[pytest.Item] | None:
+    """Pass over the tests of other profiles than the judged subject's, before anything is made of them."""
+    profile = settings_of(collector.config).profile
+    if not profile or not isinstance(collector, pytest.Module) or not is_judged(collector.nodeid):
+        return None
+    profiles = profiles_of(obj, collector.module) if inspect.isfunction(obj) else ()
+    return [] if profiles and kind_of(profile) not in profiles else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -170,7 +170,7 @@ def check_lasts_until_the_client_closes(subject: Subject, probe: Probe) -> None:
     client.expect_back(b"still there?")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=11)
 @covers("rfc862:tcp/lasts-until-client-closes")
 def check_lasts_while_nothing_is_said(subject: Subject, probe: Probe) -> None:
     """A client that is silent for eleven seconds, as a person at a keyboard is, finds its connection as it was."""

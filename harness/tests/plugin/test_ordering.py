@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
+
+import pytest
 
 from harness.plugin.ordering import ordered
 from harness.subject import inventory
-
-if TYPE_CHECKING:
-    import pytest
 
 MUTANT = inventory.mutants()["echo_never_closes"]
 
@@ -21,7 +21,7 @@ class Item:
 
     name: str
     program: Any = None
-    slow: bool = False
+    slow: float = 0.0  # seconds
     callspec: Any = field(default=None)
 
     def __post_init__(self) -> None:
@@ -32,7 +32,7 @@ class Item:
         return f"suites/x/test_x.py::{self.name}"
 
     def get_closest_marker(self, name: str) -> object:
-        return self.slow if name == "slow" and self.slow else None
+        return pytest.mark.slow(seconds=self.slow).mark if name == "slow" and self.slow else None
 
 
 def names(items: list[Item]) -> list[str]:
@@ -41,7 +41,7 @@ def names(items: list[Item]) -> list[str]:
 
 def test_what_waits_is_begun_before_the_end() -> None:
     """Of a hundred tests the last twenty wait for nobody, and nothing is lost."""
-    items = [Item(f"quick_{n}") for n in range(90)] + [Item(f"slow_{n}", slow=True) for n in range(10)]
+    items = [Item(f"quick_{n}") for n in range(90)] + [Item(f"slow_{n}", slow=2) for n in range(10)]
 
     order = names(items)
 
@@ -51,10 +51,30 @@ def test_what_waits_is_begun_before_the_end() -> None:
 
 def test_what_waits_is_spread() -> None:
     """No eight tests that follow each other wait, all of them: there is something to compute meanwhile."""
-    order = names([Item(f"quick_{n}") for n in range(90)] + [Item(f"slow_{n}", slow=True) for n in range(10)])
+    order = names([Item(f"quick_{n}") for n in range(90)] + [Item(f"slow_{n}", slow=2) for n in range(10)])
 
     longest = max(len(run) for run in "".join(name[0] for name in order).split("q"))
     assert longest == 1
+
+
+def test_the_longest_is_begun_first_where_few_are_asked() -> None:
+    """A server that is judged alone is done when its longest test is; two of these do not lie with one worker."""
+    items = [Item(f"quick_{n}") for n in range(90)] + [Item(f"slow_{n}", slow=2) for n in range(10)]
+
+    order = names([*items, Item("longest_0", slow=11), Item("longest_1", slow=11)])
+
+    first, second = (place for place, name in enumerate(order) if name.startswith("longest"))
+    assert first <= 1 < second <= 4
+
+
+def test_the_longest_are_spread_where_many_are_asked() -> None:
+    """Begun together they would leave the processors with nothing to do."""
+    items = [Item(f"quick_{n}") for n in range(900)]
+
+    order = names([*items, *(Item(f"longest_{n}", slow=11) for n in range(10))])
+
+    places = [place for place, name in enumerate(order) if name.startswith("longest")]
+    assert all(60 < later - before < 100 for before, later in pairwise(places))
 
 
 def test_further_variants_of_a_mutant_come_later() -> None:
