@@ -11,6 +11,7 @@ import os
 import typing
 from typing import TYPE_CHECKING, TypeVar
 
+from harness.analysis.daytime import ahead_of_clock, tells_the_day
 from harness.analysis.time_protocol import ahead
 from harness.budget import wall_clock
 from harness.capture.recording import FourTuple, Wire
@@ -80,6 +81,7 @@ __all__ = [
     "Subject",
     "Wire",
     "ahead",
+    "ahead_of_clock",
     "brought_to",
     "checksum_fault",
     "control",
@@ -95,6 +97,7 @@ __all__ = [
     "requires",
     "sent",
     "states",
+    "tells_the_day",
     "wall_clock",
 ]
 

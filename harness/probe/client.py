@@ -154,7 +154,7 @@ class Client:
         self._to_end(limit=None)
         return self._take(len(self._kept))
 
-    def ending(self, limit: int = 1 << 20) -> Ending:
+    def ending(self, limit: int = 4 << 20) -> Ending:
         """How the connection ends, whatever comes before (up to `limit` octets); a claim that it ends."""
         return self._to_end(limit)
 

@@ -90,6 +90,10 @@ class External:
         """Not applicable: its sockets are not ours to look at."""
         self._refuse("whose sockets can be seen")
 
+    def unread(self) -> NoReturn:
+        """Not applicable: what waits for it is not ours to see."""
+        self._refuse("whose sockets can be seen")
+
     def queue(self) -> NoReturn:
         """Not applicable: who waits to be accepted is not ours to see."""
         self._refuse("whose sockets can be seen")

@@ -173,14 +173,20 @@ class Subject:
             states = (State.LISTEN,)
         return self._sockets(mask(*states) if states else _ALL_STATES & ~mask(State.LISTEN), side)
 
+    def unread(self) -> int:
+        """What waits for it to be received at its port, of a subject over UDP: octets as the kernel counts them."""
+        self._asks_the_kernel()
+        entries = self._sockets(_ALL_STATES, "far", socket.IPPROTO_UDP)
+        return sum(entry["unread"] for entry in entries if entry["local"][1] == self.address.port)
+
     def _asks_the_kernel(self) -> None:
         if self.own_tcp:
             raise NotApplicable("needs a subject whose sockets the kernel knows: this one brings its own TCP")
 
-    def _sockets(self, states: int, side: str) -> list[dict[str, Any]]:
+    def _sockets(self, states: int, side: str, protocol: int = socket.IPPROTO_TCP) -> list[dict[str, Any]]:
         entries: list[dict[str, Any]] = []
         for family in (socket.AF_INET, socket.AF_INET6):
-            answer = self._lab.ask("sockets", protocol=socket.IPPROTO_TCP, family=int(family), states=states, side=side)
+            answer = self._lab.ask("sockets", protocol=protocol, family=int(family), states=states, side=side)
             entries += answer["sockets"]
         return entries
 

@@ -7,7 +7,7 @@ form has. What holds for qotd and time as well stands in test_short_answers.py.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +17,7 @@ from harness.suite import (
     KiB,
     Mismatch,
     NotApplicable,
+    ahead_of_clock,
     control,
     covers,
     exact,
@@ -24,6 +25,7 @@ from harness.suite import (
     octets,
     quote,
     sent,
+    tells_the_day,
     wall_clock,
 )
 
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 PROFILES = ("daytime",)
 
 LONGEST = 64 * KiB  # octets: what is longer is no line
+TOLERANCE = 2  # seconds: one for rounding, one for a clock that is read in another way
+PAUSE = 1.2  # seconds: in these the text has to change
 
 
 def told(subject: Subject, probe: Probe) -> bytes:
@@ -42,14 +46,6 @@ def told(subject: Subject, probe: Probe) -> bytes:
         text = client.expect_any(LONGEST)
         client.close()
         return text
-
-
-def names_the_day(text: str, day: datetime) -> bool:
-    """Whether year and day of the month are among the numbers of a text, apart or written as one (20240229)."""
-    numbers = re.findall(r"\d+", text)
-    years = {day.year, day.year % 100}
-    apart = {int(number) for number in numbers}
-    return (day.day in apart and bool(years & apart)) or any(n.startswith(f"{day:%Y%m%d}") for n in numbers)
 
 
 @covers("rfc867:tcp/tcp-daytime-then-close")
@@ -100,12 +96,32 @@ def check_text_is_one_line(subject: Subject, probe: Probe) -> None:
 
 @covers("rfc867:tcp/daytime-tells-this-day")
 def check_text_tells_this_day(subject: Subject, probe: Probe) -> None:
-    """The text tells year and day of our clock, or of the day before or after it: the zone is the server's choice."""
+    """The text tells the date of our clock, or of the day before or after it: the zone is the server's choice."""
     if not subject.managed:
         raise NotApplicable("its clock is its own: start it with --serve")
-    text = told(subject, probe).decode("ascii", "replace")
+    text = told(subject, probe)
+    now = wall_clock()
 
-    today = datetime.fromtimestamp(wall_clock(), UTC)
+    if not tells_the_day(text.decode("ascii", "replace"), now):
+        raise Mismatch(f"a text that tells the day, which is {datetime.fromtimestamp(now, UTC):%Y-%m-%d}", quote(text))
 
-    if not any(names_the_day(text, today + timedelta(days=days)) for days in (-1, 0, 1)):
-        raise Mismatch(f"a text that tells the day, which is {today:%Y-%m-%d}", quote(text.encode()))
+
+@covers("rfc867:tcp/daytime-tells-this-time")
+def check_text_tells_this_time(subject: Subject, probe: Probe) -> None:
+    """A time in the text, hh:mm:ss, is that of our clock in some zone, and a later text tells another."""
+    if not subject.managed:
+        raise NotApplicable("its clock is its own: start it with --serve")
+
+    asked = wall_clock()
+    text = told(subject, probe)
+    now = wall_clock()
+    off = ahead_of_clock(text.decode("ascii", "replace"), asked, now)
+    if off is None:
+        raise NotApplicable("its text has no time of the form hh:mm:ss")
+
+    if abs(off) > TOLERANCE:
+        clock = f"{datetime.fromtimestamp(now, UTC):%H:%M:%S} UTC"
+        raise Mismatch(f"the time, which is {clock}, in some zone", f"{quote(text)}, which is {off:+.0f} s off")
+    probe.expect_soon(subject, "our clock goes on", lambda: "" if wall_clock() >= now + PAUSE else "not yet")
+    if (later := told(subject, probe)) == text:
+        raise Mismatch(f"a clock that goes on within {PAUSE} s", f"{quote(later)} again")

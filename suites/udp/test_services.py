@@ -8,6 +8,7 @@ for discard the ICMP error of a closed port beside it.
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from harness.suite import (
@@ -17,12 +18,14 @@ from harness.suite import (
     Mismatch,
     NotApplicable,
     ahead,
+    ahead_of_clock,
     control,
     covers,
     got,
     profiles,
     quote,
     sent,
+    tells_the_day,
     wall_clock,
 )
 
@@ -34,7 +37,7 @@ PROFILES = ("udp-chargen", "udp-qotd", "udp-daytime", "udp-time")  # those that 
 CLOSED = 1  # a port on which nobody listens (tcpmux, which was never offered over UDP)
 CHARACTERS = 512  # RFC 864: at most so many in an answer; RFC 865: fewer than so many in a quote
 TOLERANCE = 2  # seconds: one for rounding, one for a clock that is read in another way
-PAUSE = 1.2  # seconds: in these the value has to change
+PAUSE = 1.2  # seconds: in these a value or a text has to change
 
 QUESTIONS = (b"", b"hello\r\n", b"\0" * 100, bytes(range(256)), b"x" * 1400, b"")
 
@@ -86,6 +89,23 @@ def check_discard_answers_nothing(subject: Subject, probe: Probe, wire: Wire) ->
     flow = wire.flow(client)
     assert len(flow.pick(sent.datagram())) == len(sizes) + 1, "the control: all were sent"
     flow.expect_no(got.datagram() | got.icmp())
+
+
+@covers("rfc863:udp/udp-discard-throws-away")
+@profiles("udp-discard")
+def check_discard_keeps_nothing(subject: Subject, probe: Probe) -> None:
+    """Datagrams of every size, also many, are received: none is left in the buffer of its socket."""
+    if not subject.managed:
+        raise NotApplicable("what it has not received is seen of a server that sockspec starts: use --serve")
+    client = probe.datagrams(subject)
+
+    for size in (1, 0, 512, 1473, *range(1, 100)):
+        client.send(b"?" * size)
+
+    def kept() -> str:
+        return f"{octets} octets as the kernel counts them are left" if (octets := subject.unread()) else ""
+
+    probe.expect_soon(subject, "every datagram is received", kept)
 
 
 @covers("rfc864:udp/udp-chargen-random-length-reply")
@@ -172,6 +192,44 @@ def check_daytime_is_one_line(subject: Subject, probe: Probe) -> None:
 
     if not re.fullmatch(rb"[\x20-\x7e]*(\r\n|\n|\r)?", text):
         raise Mismatch("one line of printing ASCII and space", quote(text))
+
+
+@covers("rfc867:tcp/daytime-tells-this-day")
+@profiles("udp-daytime")
+def check_daytime_tells_this_day(subject: Subject, probe: Probe) -> None:
+    """The text tells the date of our clock, or of the day before or after it: the zone is the server's choice."""
+    if not subject.managed:
+        raise NotApplicable("its clock is its own: start it with --serve")
+    with control():
+        text = answer(probe.datagrams(subject))
+    now = wall_clock()
+
+    if not tells_the_day(text.decode("ascii", "replace"), now):
+        raise Mismatch(f"a text that tells the day, which is {datetime.fromtimestamp(now, UTC):%Y-%m-%d}", quote(text))
+
+
+@covers("rfc867:tcp/daytime-tells-this-time")
+@profiles("udp-daytime")
+def check_daytime_tells_this_time(subject: Subject, probe: Probe) -> None:
+    """A time in the text, hh:mm:ss, is that of our clock in some zone, and a later text tells another."""
+    if not subject.managed:
+        raise NotApplicable("its clock is its own: start it with --serve")
+    client = probe.datagrams(subject)
+
+    asked = wall_clock()
+    with control():
+        text = answer(client)
+    now = wall_clock()
+    off = ahead_of_clock(text.decode("ascii", "replace"), asked, now)
+    if off is None:
+        raise NotApplicable("its text has no time of the form hh:mm:ss")
+
+    if abs(off) > TOLERANCE:
+        clock = f"{datetime.fromtimestamp(now, UTC):%H:%M:%S} UTC"
+        raise Mismatch(f"the time, which is {clock}, in some zone", f"{quote(text)}, which is {off:+.0f} s off")
+    probe.expect_soon(subject, "our clock goes on", lambda: "" if wall_clock() >= now + PAUSE else "not yet")
+    if (later := answer(client)) == text:
+        raise Mismatch(f"a clock that goes on within {PAUSE} s", f"{quote(later)} again")
 
 
 @covers("rfc868:udp/udp-time-replies-32-bits")
