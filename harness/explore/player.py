@@ -15,7 +15,7 @@ from harness.explore.model import SURVIVES, Amiss, Due, DueDatagrams, Heard, ami
 from harness.probe.client import Client
 from harness.probe.datagram import DatagramClient
 from harness.probe.ending import Ending
-from harness.subject.process import in_a_line
+from harness.subject.outcome import in_a_line
 from harness.verdict import Mismatch
 from harness.wire.pattern import got, sent
 

@@ -16,7 +16,8 @@ from harness.lab.handle import Lab, LabUnavailable
 from harness.plugin.options import absent_key, place_of, read
 from harness.report.model import Exit
 from harness.subject import external
-from harness.subject.process import NotReady, start
+from harness.subject.beginning import NotReady
+from harness.subject.process import start
 
 if TYPE_CHECKING:
     from harness.plugin.options import Settings

@@ -28,7 +28,9 @@ from harness.record import evidence, faults
 from harness.record.result import READY, Result, without_repetition
 from harness.record.talks import Talk, subject_calls
 from harness.spec.catalogue import Requirement, load
-from harness.subject.process import NotReady, Subject, in_a_line, outcome
+from harness.subject.beginning import NotReady
+from harness.subject.outcome import in_a_line, outcome
+from harness.subject.process import Subject
 from harness.subject.runtime import answered
 from harness.verdict import Finding, Inconclusive, Level, Mismatch, NotApplicable, Verdict, worst
 

@@ -14,8 +14,8 @@ from harness.lab.ends import NEAR
 from harness.probe.calls import Calls
 from harness.probe.client import Client
 from harness.probe.datagram import DatagramClient
+from harness.subject.outcome import in_a_line, outcome
 from harness.subject.patience import Patience, Watched
-from harness.subject.process import in_a_line, outcome
 from harness.verdict import Mismatch
 from harness.wire.segment import Endpoint
 

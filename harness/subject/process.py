@@ -1,4 +1,4 @@
-"""A subject: started, watched while it is judged, and heard when it ends."""
+"""A subject: started, watched while it is judged, steered, and heard when it ends."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness import budget
-from harness.budget import Deadline, Stopwatch
+from harness.budget import Deadline
 from harness.lab.ends import FAR, USERSPACE
-from harness.subject import readiness
+from harness.subject.beginning import NotReady, announced, seen, waiting_sockets
 from harness.subject.inventory import KERNEL, PORT, Program
+from harness.subject.outcome import in_a_line, outcome
 from harness.subject.patience import Patience
 from harness.subject.protocol import transport_of
-from harness.subject.state import State, mask
+from harness.subject.state import ALL, PROTOCOLS, State, mask, waiting
 from harness.verdict import Inconclusive, Mismatch, NotApplicable
 from harness.wire.segment import Endpoint
 
@@ -27,53 +28,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.lab.handle import Lab
+    from harness.subject.readiness import Listening
 
-_ALL_STATES = (1 << 12) - 1
 _DELIVERING = mask(*set(State) - {State.LISTEN, State.TIME_WAIT, State.CLOSED})  # in which octets may be unsent
-_SECOND_THOUGHTS = 1.0  # seconds for a program that listens elsewhere to open the socket that was asked for too
-_PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
 _HOLDS = {"tcp": "listens", "udp": "receives"}
-_LONG = 30.0  # seconds that a program may take to become ready while it is busy
-_MOMENT = 0.2  # seconds between two looks at whether it is
 _REST = 0.1  # seconds of idleness after which it waits, and has dealt with a signal
 _COMES_TO_REST = 2.0  # seconds that a subject gets for it: one that computes all the time never does
 
 _ENDS_OF_A_PAUSE: dict[Program, str] = {}  # how a program ended when it was first held still; "" if it went on
-
-
-class NotReady(Exception):  # noqa: N818 - a fact about the subject
-    """The subject cannot be judged: the message quotes its command, its exit status and its stderr.
-
-    `usage` tells whether the command line is at fault (no such program, listens elsewhere) and not the program.
-    """
-
-    def __init__(self, what: str, command: list[str], told: dict[str, Any] | None, *, usage: bool = False) -> None:
-        self.what = what
-        self.usage = usage
-        lines = [what, f"  command: {' '.join(command)}"]
-        if told is not None:
-            lines += [f"  {line}" for line in outcome(told)]
-        super().__init__("\n".join(lines))
-
-
-def outcome(told: dict[str, Any], lines: int = 12) -> list[str]:
-    """What has become of a program, in lines for a person; the last `lines` of what it printed."""
-    ended = f"exit {told['exit']}" if told["exit"] is not None else f"killed by {told['signal']}"
-    result = [f"status: {ended if told['ended'] else 'still running'}"]
-    for name in ("stderr", "stdout"):
-        if text := told.get(name, "").rstrip():
-            shown = text.splitlines()[-lines:]
-            result += [f"{name}: {shown[0]}", *(" " * (len(name) + 2) + line for line in shown[1:])]
-    return result
-
-
-def in_a_line(told: dict[str, Any]) -> str:
-    """What has become of a program, with the last line of its stderr: where a traceback says what was wrong."""
-    status = outcome(told, lines=1)[0].removeprefix("status: ")
-    if told["signal"] == "SIGPIPE":
-        status += ", as send() to a client that is gone raises it: ignore it, or send with MSG_NOSIGNAL"
-    last = told["stderr"].strip().rpartition("\n")[2]
-    return f"{status}; {last}" if last else status
 
 
 @dataclass(frozen=True)
@@ -135,7 +97,7 @@ class Subject:
         self._answers.clear()
         self._has_heirs, self._is_told_to_end = True, False
         self.address = Endpoint("", 0)
-        self.address = _announced(self, seconds) if ours else _seen(self._lab, self, seconds)
+        self.address = announced(self, self._descriptors[1], seconds) if ours else seen(self._lab, self, seconds)
 
     def restart(self, seconds: float = budget.READY) -> None:
         """Start it again, once it has ended, with the same words; a claim that it becomes ready on the same port."""
@@ -171,12 +133,12 @@ class Subject:
         self._asks_the_kernel()
         if listening:
             states = (State.LISTEN,)
-        return self._sockets(mask(*states) if states else _ALL_STATES & ~mask(State.LISTEN), side)
+        return self._sockets(mask(*states) if states else ALL & ~mask(State.LISTEN), side)
 
     def unread(self) -> int:
         """What waits for it to be received at its port, of a subject over UDP: octets as the kernel counts them."""
         self._asks_the_kernel()
-        entries = self._sockets(_ALL_STATES, "far", socket.IPPROTO_UDP)
+        entries = self._sockets(ALL, "far", socket.IPPROTO_UDP)
         return sum(entry["unread"] for entry in entries if entry["local"][1] == self.address.port)
 
     def _asks_the_kernel(self) -> None:
@@ -247,10 +209,10 @@ class Subject:
         # Of a listener sock_diag(7) tells its backlog in the place of octets unsent. Of several the smallest counts.
         return sum(entry["unread"] for entry in queues), min((entry["unsent"] for entry in queues), default=0)
 
-    def listeners(self) -> tuple[readiness.Listening, ...]:
+    def listeners(self) -> tuple[Listening, ...]:
         """Where it waits for clients, as it has bound its sockets."""
         self._asks_the_kernel()
-        return _waiting_sockets(self._lab, self.transport)
+        return waiting_sockets(self._lab, self.transport)
 
     def addresses(self) -> tuple[Endpoint, ...]:
         """Where it can be asked: at every address of its end if it is bound to all of them, else at its own alone."""
@@ -303,8 +265,8 @@ class Subject:
         return free
 
     def _place(self) -> dict[str, int]:
-        states = _waiting_states(self.transport)
-        return {"protocol": _PROTOCOLS[self.transport], "states": states, "port": self.address.port}
+        states = waiting(self.transport)
+        return {"protocol": PROTOCOLS[self.transport], "states": states, "port": self.address.port}
 
     def sysctl(self, name: str, value: str) -> None:
         """Set a network setting of its namespace, such as net/ipv4/tcp_abort_on_overflow."""
@@ -400,110 +362,3 @@ def start(
         subject.close()
         raise
     return subject
-
-
-class _Beginning:
-    """How long a program may take to become ready: some seconds, and as many again while it is busy doing so.
-
-    One that imports much may wait for a processor longer than it works. In all it may take `_LONG`.
-    """
-
-    def __init__(self, subject: Subject, seconds: float) -> None:
-        self._subject = subject
-        self._seconds = seconds
-        self._since = Stopwatch()
-        self.deadline = Deadline(seconds)
-
-    def has_ended(self) -> bool:
-        """Whether it had its time. Of one that is busy when its deadline is over, the deadline is set anew."""
-        if not self.deadline.over:
-            return False
-        if self._since.seconds > _LONG:
-            return True
-        before = self._subject.look()
-        select.select([], [], [], _MOMENT)
-        if self._subject.look().still_since(before):
-            return True
-        self.deadline = Deadline(self._seconds)
-        return False
-
-
-def _announced(subject: Subject, seconds: float) -> Endpoint:
-    ready = subject._descriptors[1]
-    beginning = _Beginning(subject, seconds)
-    said = b""
-    while not said.endswith(b"\n"):
-        if not select.select([ready], [], [], beginning.deadline.left)[0]:
-            if not beginning.has_ended():
-                continue
-            raise NotReady(
-                f"{subject.name} did not report ready within {beginning.deadline}", subject.command, subject.told()
-            )
-        octets = os.read(ready, 4096)
-        if not octets:
-            subject.wait_end(1.0)
-            raise NotReady(f"{subject.name} ended before it was ready", subject.command, subject.told())
-        said += octets
-    place = json.loads(said)
-    return Endpoint(place["host"], place["port"])
-
-
-def _seen(lab: Lab, subject: Subject, seconds: float) -> Endpoint:
-    program = subject.program
-    beginning = _Beginning(subject, seconds)
-    told_port = PORT if program.takes_port else None
-    told_host = FAR.address(subject.family) if program.takes_host else None
-    elsewhere: Deadline | None = None
-    pause = 0.001
-    while True:
-        found = _waiting_sockets(lab, subject.transport)
-        place = readiness.choose(found, subject.family, host=told_host, port=told_port)
-        if place is not None:
-            return place
-        if found and elsewhere is None:
-            elsewhere = Deadline(_SECOND_THOUGHTS)
-        if beginning.has_ended() or (elsewhere is not None and elsewhere.over):
-            raise _not_found(subject, found, beginning.deadline, told_host, told_port)
-        # A program that goes to the background leaves its first process: as long as any is there, we wait.
-        if subject.wait_end(beginning.deadline.slice(pause)) is not None:
-            if not lab.ask("activity")["processes"]:
-                raise NotReady(f"{program.name!r} ended before it was ready", subject.command, subject.told())
-            select.select([], [], [], beginning.deadline.slice(pause))  # those that are left tell no event
-        pause = min(pause * 1.5, 0.02)
-
-
-def _waiting_states(transport: str) -> int:
-    return mask(State.LISTEN) if transport == "tcp" else _ALL_STATES
-
-
-def _waiting_sockets(lab: Lab, transport: str) -> tuple[readiness.Listening, ...]:
-    states = _waiting_states(transport)
-    entries: list[dict[str, Any]] = []
-    for family in (socket.AF_INET, socket.AF_INET6):
-        answer = lab.ask("sockets", protocol=_PROTOCOLS[transport], family=int(family), states=states)
-        entries += answer["sockets"]
-    return readiness.listening(entries)
-
-
-def _not_found(
-    subject: Subject, found: tuple[readiness.Listening, ...], deadline: Deadline, host: str | None, port: int | None
-) -> NotReady:
-    other = "udp" if subject.transport == "tcp" else "tcp"
-    if not found:
-        what = f"{subject.name!r} has no {_in_words(subject.transport)} after {deadline}"
-        if elsewhere := _waiting_sockets(subject._lab, other):
-            what += f", but a {_in_words(other)}, on {_listed(elsewhere)}: does it speak {subject.profile}?"
-        return NotReady(what, subject.command, subject.told())
-    wanted = Endpoint(host or FAR.address(subject.family), port) if port else host or FAR.address(subject.family)
-    untold = [word for word, told in (("{host}", host), ("{port}", port)) if told is None]
-    remedy = f"; give it {' and '.join(untold)} in its command" if untold else " as its command says"
-    what = f"{subject.name!r} listens on {_listed(found)}, not on {wanted}{remedy}"
-    return NotReady(what, subject.command, subject.told(), usage=True)
-
-
-def _in_words(transport: str) -> str:
-    return "TCP socket in LISTEN" if transport == "tcp" else "UDP socket bound to a port"
-
-
-def _listed(places: tuple[readiness.Listening, ...]) -> str:
-    return ", ".join(str(place) for place in places)

@@ -33,8 +33,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from harness.lab.ends import FAR, NEAR, RAW
+from harness.subject.beginning import NotReady
+from harness.subject.outcome import in_a_line
 from harness.subject.patience import Patience
-from harness.subject.process import NotReady, Subject, in_a_line
+from harness.subject.process import Subject
 from harness.verdict import Inconclusive, Mismatch
 from harness.wire.segment import Endpoint
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from enum import IntEnum
+from typing import Final
+
+PROTOCOLS: Final = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
+ALL: Final = (1 << 12) - 1  # as sock_diag is asked for sockets in any state
 
 
 class State(IntEnum):
@@ -27,3 +32,8 @@ class State(IntEnum):
 def mask(*states: State) -> int:
     """These states as sock_diag is asked for them."""
     return sum(1 << state for state in set(states))
+
+
+def waiting(transport: str) -> int:
+    """The states in which a socket waits for clients: a TCP socket in LISTEN, a UDP socket in any, for it has none."""
+    return mask(State.LISTEN) if transport == "tcp" else ALL

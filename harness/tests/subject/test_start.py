@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.lab.ends import FAR
-from harness.subject import process
+from harness.subject import beginning
+from harness.subject.beginning import NotReady
 from harness.subject.inventory import from_command, reference_servers
-from harness.subject.process import NotReady, Subject, start
+from harness.subject.process import Subject, start
 from harness.wire.segment import Endpoint
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ SOON = 0.3  # seconds: a budget that is meant to be used up
 @pytest.fixture
 def serving(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Subject]]:
     """Starts a Python program under the name of its file, with words behind it; the command is named `server …`."""
-    monkeypatch.setattr(process, "_SECOND_THOUGHTS", 0.05)
+    monkeypatch.setattr(beginning, "_SECOND_THOUGHTS", 0.05)
     started = []
 
     def serving(text: str, *words: str, family: str = "v4", profile: str = "echo", seconds: float = 10.0) -> Subject:
@@ -223,7 +224,7 @@ def test_a_program_that_is_busy_becoming_ready_gets_its_time(serving: Callable[.
 def test_a_program_that_is_busy_for_ever_does_not(
     serving: Callable[..., Subject], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "_LONG", SOON)
+    monkeypatch.setattr(beginning, "_LONG", SOON)
 
     text, usage = complaint(serving, tmp_path, COMPUTES_FOR_EVER)
 
