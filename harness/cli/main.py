@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+import traceback
 from typing import NoReturn
 
 from harness import __version__
@@ -84,3 +85,6 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         sys.stderr.close()
         return Exit.HOLDS
+    except Exception:
+        sys.stderr.write(f"{traceback.format_exc()}sockspec: {Exit.BROKEN.meaning}; nobody was judged\n")
+        return Exit.BROKEN

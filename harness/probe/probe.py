@@ -261,6 +261,11 @@ class Probe:
         if not rests:
             raise Mismatch(expected, f"it does not rest: it used the processor for {budget.RESPONSE:g} s")
 
+    def expect_to_last(self, subject: Subject, seconds: float, expected: str) -> None:
+        """Claim that the subject does not end within so many seconds, in which nobody does anything."""
+        if (told := subject.wait_end(seconds)) is not None:
+            raise Mismatch(expected, f"it has ended: {in_a_line(told)}", details=outcome(told))
+
     def expect_exit(self, subject: Subject, status: int | None = None) -> None:
         """Claim that the subject soon ends by itself: with this exit status, or with any, but never by a signal."""
         self.expect_soon(subject, "the server ends by itself", lambda: "" if subject.ended else "it still runs")
