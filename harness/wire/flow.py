@@ -33,6 +33,7 @@ from harness.wire.segment import (
     Segment,
     Truncated,
 )
+from harness.wire.states import closed
 from harness.wire.step import FlowPacket, Step
 
 if TYPE_CHECKING:
@@ -103,6 +104,11 @@ class Flow:
     def before(self, step: Step) -> Flow:
         """The part up to a step, without it."""
         return replace(self, steps=tuple(other for other in self.steps if other.number < step.number))
+
+    def lived(self) -> Flow:
+        """The part in which there was a connection: up to the step with which both ends had closed, with that one."""
+        end = closed(self.steps)
+        return self if end is None else replace(self, steps=tuple(step for step in self.steps if step.number <= end))
 
     def octets(self, sender: Sender) -> int:
         """How many octets this end put on the wire; those of a stream once, however often they were sent."""

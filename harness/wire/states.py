@@ -111,6 +111,19 @@ def changes(steps: Iterable[Step]) -> tuple[Change, ...]:
     return tuple(found)
 
 
+def closed(steps: Iterable[Step]) -> int | None:
+    """The frame with which both ends had closed: what comes behind it belongs to no connection; None if they have not.
+
+    An old ACK that another processor delivers late draws one from TIME-WAIT, and that a RST from the end which is gone.
+    """
+    near = far = UNKNOWN
+    for change in changes(steps):
+        near, far = change.near or near, change.far or far
+        if {near, far} <= {CLOSED, TIME_WAIT}:
+            return change.number
+    return None
+
+
 def repeated(steps: Iterable[Step]) -> frozenset[int]:
     """The frames that carry only sequence numbers that their sender had sent before: retransmissions and probes."""
     frames: set[int] = set()

@@ -102,7 +102,7 @@ def check_ends_with_fin_behind_ours(subject: Subject, probe: Probe, wire: Wire, 
 
     flow = wire.flow(client)
     flow.expect(sent.FIN, got.FIN)
-    flow.expect_no(got.RST)
+    flow.lived().expect_no(got.RST)
 
 
 @covers("rfc863:tcp/discard-ends-on-client-close")

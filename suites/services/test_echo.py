@@ -208,7 +208,7 @@ def check_ends_with_fin_after_all_that_it_owes(subject: Subject, probe: Probe, w
 
     flow = wire.flow(client)
     flow.expect(sent.FIN, got.FIN)
-    flow.expect_no(got.RST)
+    flow.lived().expect_no(got.RST)
 
 
 @covers("rfc862:tcp/closes-after-client-fin")

@@ -51,7 +51,7 @@ def expect_no_reset(subject: Subject, probe: Probe, wire: Wire, client: Client) 
     """Claim that the connection was not reset, and is not behind its FIN either."""
     if subject.managed:
         probe.let_settle(subject)
-    wire.flow(client).expect_no(got.RST)
+    wire.flow(client).lived().expect_no(got.RST)
 
 
 @covers("house:greeting/speaks-first")

@@ -35,7 +35,7 @@ def serves(subject: Subject, probe: Probe) -> None:
 def expect_no_reset(subject: Subject, probe: Probe, wire: Wire, client: Client) -> None:
     """Claim that the connection was not reset, and is not behind its FIN either."""
     probe.let_settle(subject)
-    wire.flow(client).expect_no(got.RST)
+    wire.flow(client).lived().expect_no(got.RST)
 
 
 def expect_no_listener(subject: Subject, probe: Probe) -> None:

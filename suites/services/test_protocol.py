@@ -125,7 +125,7 @@ def let_rest(subject: Subject, probe: Probe) -> None:
 def expect_no_reset(subject: Subject, probe: Probe, wire: Wire, client: Client) -> None:
     """Claim that the connection was not reset, and is not behind its FIN either."""
     let_rest(subject, probe)
-    wire.flow(client).expect_no(got.RST)
+    wire.flow(client).lived().expect_no(got.RST)
 
 
 def divided(request: bytes, size: int | None) -> list[bytes]:

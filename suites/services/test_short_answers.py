@@ -58,7 +58,7 @@ def check_client_that_talks_early_is_not_reset(subject: Subject, probe: Probe, w
     hear(client)
 
     probe.let_settle(subject)
-    wire.flow(client).expect_no(got.RST)
+    wire.flow(client).lived().expect_no(got.RST)
 
 
 @covers("house:greeting/half-closed-client")

@@ -104,4 +104,4 @@ def check_connection_ends_behind_the_value(subject: Subject, probe: Probe, wire:
     client.expect_end(Ending.EOF)
     flow = wire.flow(client)
     flow.expect(sent.FIN)
-    flow.expect_no(got.RST)
+    flow.lived().expect_no(got.RST)

@@ -47,6 +47,25 @@ def test_both_ends_pass_through_their_states(talk: Talk, closing: list[tuple[str
     assert told(talk) == [*OPEN, *closing]
 
 
+@pytest.mark.parametrize("closing", CLOSINGS)
+def test_a_connection_has_lived_when_both_ends_have_closed(closing: str) -> None:
+    """Its last segment belongs to it, also one that resets."""
+    flow = CLOSINGS[closing][0].flow()
+    assert flow.lived() == flow
+
+
+def test_what_an_end_that_is_gone_answers_belongs_to_no_connection() -> None:
+    """Its ACK of our FIN was delivered behind its own FIN; TIME-WAIT answers the old number, and that is refused."""
+    talk = opened().sent("FIN ACK", 1, 1).got("FIN ACK", 1, 2).sent("ACK", 2, 2)
+    talk.got("ACK", 1, 2).sent("ACK", 2, 2).got("RST", 2)
+    assert [step.number for step in talk.flow().lived().steps] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_connection_that_goes_on_lives() -> None:
+    flow = opened().sent("FIN ACK", 1, 1).got("ACK", 1, 2).flow()
+    assert flow.lived() == flow
+
+
 def test_data_changes_no_state() -> None:
     """Between handshake and FIN nothing is told."""
     talk = opened().sent("PSH ACK", 1, 1, b"hello").got("ACK", 1, 6).got("PSH ACK", 1, 6, b"hello").sent("ACK", 6, 6)
