@@ -24,7 +24,8 @@ class End:
         return (self.v4 if family == "v4" else self.v6)[0]
 
 
-NEAR = End("near0", "02:00:00:00:00:01", ("10.9.0.1",), ("fd09::1",))
+# In text the probe's IPv6 address is longer than any of IPv4: who keeps room for INET_ADDRSTRLEN octets has too little.
+NEAR = End("near0", "02:00:00:00:00:01", ("10.9.0.1",), ("fd09::1111:2222:3333:4444",))
 FAR = End("far0", "02:00:00:00:00:02", ("10.9.0.2", "10.9.0.3"), ("fd09::2", "fd09::3"))
 # The ends between which a relay forwards: toward the near end, toward the far.
 MIDDLE = (End("mid0", "02:00:00:00:00:03", (), ()), End("mid1", "02:00:00:00:00:04", (), (), index=102))

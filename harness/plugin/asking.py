@@ -6,6 +6,7 @@
   every test to all of them.
 - The stress suite, which burdens the machine with a thousand clients, is put to the first of each profile in any run,
   of ours and of those by others.
+- Servers by others are started for IPv4, so a test of IPv6 alone is not put to them.
 
 Else servers by others, and the subjects of users, are put to everything; so is a program whose whole name stands in
 the words of -k.
@@ -58,6 +59,8 @@ def asked(programs: Iterable[Program], function: Any, nodeid: str, config: pytes
     option = config.option
     if settings_of(config).implementations:
         return list(programs)
+    if "v4" not in getattr(function, "families", ("v4",)):
+        programs = [program for program in programs if not is_foreign(program)]
     named = set(_WORD.findall(option.keyword))
     covers = covers_of(function)
     spared = _further(ours=True) if option.mutants or STRESS in f"/{nodeid}" else frozenset()
