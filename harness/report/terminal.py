@@ -26,6 +26,7 @@ _WIDEST = 120  # characters beyond which lines are hard to read
 LIMIT = 20  # findings that are told in full
 _ROOM = 24  # lines that the table may take before calm groups share one
 _NAMED = 5  # lost tests that are named
+_MANY = 10  # tests: a reason that so many were not applicable for is told, as that a family is not served
 
 _COLUMNS = (Verdict.PASS, *WORST_FIRST, Verdict.NOT_APPLICABLE)
 _STYLE = {
@@ -162,6 +163,8 @@ class _Page:
             if tests:
                 named = ", ".join(tests[:_NAMED]) + (", …" if len(tests) > _NAMED else "")
                 said.append(f"{_plural(len(tests), 'test')} {what}: {named}")
+        left_out = Counter(row.reason for row in run.rows if row.verdict is Verdict.NOT_APPLICABLE)
+        said += [f"{number} tests not applicable: {why}" for why, number in left_out.items() if number >= _MANY]
         if said:
             yield ""
         for line in said:

@@ -9,6 +9,7 @@ import pytest
 
 from harness.report import terminal
 from harness.tests.report import samples
+from harness.verdict import Verdict
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -93,3 +94,19 @@ def test_colour_is_for_a_terminal_of_somebody_who_wants_it(
 
     assert found is colour
     assert 40 <= width <= 120
+
+
+def test_what_was_not_judged_at_all_is_told() -> None:
+    """A server that does not serve one family passes on the other, and nobody should take that for both."""
+    unserved = [
+        samples.row(
+            "tcp/closing", f"n{number}", Verdict.NOT_APPLICABLE, reason="the subject does not serve IPv4: it ended"
+        )
+        for number in range(12)
+    ]
+    one = samples.row("tcp/closing", "holds", Verdict.NOT_APPLICABLE, reason="needs root")
+
+    text = terminal.render(samples.run([*unserved, one]))
+
+    assert "12 tests not applicable: the subject does not serve IPv4: it ended\n" in text
+    assert "needs root" not in text
