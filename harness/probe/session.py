@@ -18,6 +18,7 @@ from harness.probe.crowd import Crowd, Member
 from harness.probe.ending import Ending
 from harness.subject.process import Subject
 from harness.subject.protocol import DATAGRAM, STREAM, Exactly, Exchange, Matching, Protocol, named
+from harness.subject.state import State
 from harness.verdict import Mismatch, NotApplicable
 
 if TYPE_CHECKING:
@@ -82,6 +83,10 @@ class Session:
         """What such a client asks first."""
         return self._protocol.exchanges[0].send
 
+    def words(self) -> bytes:
+        """What such a client asks first; nothing where the profile has it ask nothing."""
+        return self.request() if self._protocol.exchanges else b""
+
     def serve_together(self, clients: int) -> None:
         """So many clients whose datagrams wait together when the server looks; a claim that each gets one answer."""
         subject, exchanges = self._subject, self._protocol.exchanges
@@ -111,6 +116,23 @@ class Session:
             client.send_all(exchange.send)
             _hear(client, exchange.answer)
         if not client.received and not protocol.server_closes:
+            self._expect_accepted()
+        return client
+
+    def hold(self) -> Client:
+        """A client in the middle of its session, of which the program knows.
+
+        Behind a listener that waits for words (TCP_DEFER_ACCEPT) one that says nothing is known to the kernel alone,
+        which tells it of no end: so there it has begun to speak.
+        """
+        client = self.begin()
+        if isinstance(self._subject, Subject) and not (client.received or self._held(client)):
+            client.send_some((self.words() or b"hello")[:1])
+            self._probe.expect_soon(
+                self._subject,
+                "the handshake is over when the client has said something",
+                lambda: "" if self._held(client) else "the subject's end has no connection",
+            )
             self._expect_accepted()
         return client
 
@@ -162,6 +184,12 @@ class Session:
         crowd = Crowd(subject, self._probe, one)
         crowd.gather(size, own)
         return crowd
+
+    def _held(self, client: Client) -> bool:
+        """Whether the subject's end has the whole connection, and not the request for one alone."""
+        assert isinstance(self._subject, Subject)  # nobody else's sockets can be seen
+        known = [entry for entry in self._subject.sockets() if entry["state"] != State.SYN_RECEIVED]
+        return any(entry["remote"][1] == client.near.port for entry in known)
 
     def _expect_accepted(self) -> None:
         subject = self._subject

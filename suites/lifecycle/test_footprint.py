@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 PROFILES = SERVICES
 
 BATCH = 64  # clients: if one in eight leaves something behind, it is seen
+TOGETHER = 20  # clients that leave in the same moment: fewer than a queue has room for
 BATCHES = 6  # a pool of 256 threads, one more for each client until it is full, is full by then
 
 
@@ -65,6 +66,16 @@ def visit(subject: Subject, probe: Probe, session: Session) -> None:
         except Mismatch as missed:
             expected = f"client {number + 1} of {BATCH} is served as those before: {missed.expected}"
             raise Mismatch(expected, missed.actual, details=missed.details) from missed
+    probe.let_settle(subject)
+
+
+def visit_together(subject: Subject, probe: Probe) -> None:
+    """Clients that are all there and leave while the subject stands still, so that it finds all gone at once."""
+    clients = [probe.connect(subject) for _ in range(TOGETHER)]
+    probe.let_settle(subject)
+    with subject.paused():
+        for client in clients:
+            client.close()
     probe.let_settle(subject)
 
 
@@ -102,12 +113,31 @@ def check_leaves_nothing_behind(subject: Subject, probe: Probe, session: Session
     """However its clients leave, each gives back its descriptors, its thread or process, and its memory."""
     with control():
         session.serve()
+
+    expect_level(subject, probe, BATCH, lambda: visit(subject, probe, session))
+
+
+@exact
+@covers(
+    "house:any/no-process-leak", "house:any/no-descriptor-leak", "house:any/memory-levels-off", "house:any/survives"
+)
+def check_leaves_nothing_of_clients_that_leave_together(subject: Subject, probe: Probe, session: Session) -> None:
+    """Twenty clients that leave in one moment are all given back: of signals that come together one is told."""
+    with control():
+        session.serve()
+
+    expect_level(subject, probe, TOGETHER, lambda: visit_together(subject, probe))
+    session.serve()
+
+
+def expect_level(subject: Subject, probe: Probe, clients: int, visit: Callable[[], None]) -> None:
+    """Claim that of a few batches of so many clients one adds hardly anything to what the subject holds."""
     probe.let_settle(subject)
     seen = [subject.footprint()]
 
     for _ in range(BATCHES):
         with requires("house:any/survives"):
-            visit(subject, probe, session)
+            visit()
         seen.append(subject.footprint())
         if all(held.levels_off(seen) for held in HELD):
             return
@@ -115,17 +145,17 @@ def check_leaves_nothing_behind(subject: Subject, probe: Probe, session: Session
     for held in HELD:
         if not held.levels_off(seen):
             with requires(held.requirement):
-                expect_to_shrink(subject, probe, held, seen)
+                expect_to_shrink(subject, probe, held, seen, clients)
 
 
-def expect_to_shrink(subject: Subject, probe: Probe, held: Held, seen: list[dict[str, int]]) -> None:
+def expect_to_shrink(subject: Subject, probe: Probe, held: Held, seen: list[dict[str, int]], clients: int) -> None:
     """Claim that what was left behind by the last batch is soon given back."""
     counts = ", ".join(str(held.of(one)) for one in seen)
 
     def growing() -> str:
         return "" if held.levels_off([seen[-2], subject.footprint()]) else f"{counts} {held.what}"
 
-    expected = f"{BATCH} clients more, and no more than {held.spare} {held.what} in addition"
+    expected = f"{clients} clients more, and no more than {held.spare} {held.what} in addition"
     probe.expect_soon(subject, expected, growing)
 
 

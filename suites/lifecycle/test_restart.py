@@ -75,7 +75,7 @@ def check_starts_again_while_its_connections_linger(
     """Killed in the middle of a session it starts again at once, though the kernel still keeps the connection."""
     with control():
         session.serve()
-        client = session.begin()
+        client = session.hold()
 
     kill(subject, probe)
     with control():
@@ -113,7 +113,7 @@ def check_gives_its_port_back(subject: Subject, probe: Probe, session: Session) 
     """SIGTERM to the process that listens leaves no other behind that still does: the port can be had again at once."""
     with control():
         session.serve()
-        client: Client = session.begin()
+        client: Client = session.hold()
 
     terminate(subject, probe)
     expect_port_free(subject, probe)

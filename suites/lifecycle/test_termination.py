@@ -37,7 +37,7 @@ def check_ends_in_the_middle_of_a_session(
 ) -> None:
     """With a client connected it ends nevertheless, and no client keeps a connection that nobody holds."""
     with control():
-        client = session.begin()
+        client = session.hold()
 
     expect_end(subject, probe, number)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import UDP_SERVICES, Mismatch, NotApplicable, control, covers, exact, wall_clock
+from harness.suite import SERVICES, UDP_SERVICES, Mismatch, NotApplicable, control, covers, exact, profiles, wall_clock
 
 if TYPE_CHECKING:
     from harness.suite import Probe, Session, Subject
@@ -20,6 +20,9 @@ PROFILES = ("echo", "request-reply", "protocol", *UDP_SERVICES)
 
 CLIENTS = 520  # more than the tables of 64, 128, 256 or 512 entries that programs are written with
 BUDGET = 90.0  # seconds for all of them: less than a test may take, and 170 ms for each
+RESETTING = 150  # clients: more than the pools of 32, 64 or 100 workers that programs start or let in
+WAVE = 10  # of them come before the server is let rest
+PATIENCE = 20.0  # seconds, behind which those that have reset by then are enough
 
 
 @exact
@@ -39,3 +42,28 @@ def check_serves_the_last_of_many_clients_like_the_first(subject: Subject, probe
         except Mismatch as missed:
             expected = f"client {number} of {CLIENTS} is served like those before it: {missed.expected}"
             raise Mismatch(expected, missed.actual, details=missed.details) from missed
+
+
+@exact
+@profiles(*SERVICES)
+@covers("house:any/survives")
+def check_serves_behind_many_clients_that_reset(subject: Subject, probe: Probe, session: Session) -> None:
+    """150 clients in turn are let in, say what they have to say and reset: no worker is gone with them."""
+    with control():
+        session.serve()
+
+    over = wall_clock() + PATIENCE
+    gone = 0
+    try:
+        while gone < RESETTING and wall_clock() < over:
+            client = session.begin()
+            client.send_some(session.words())
+            client.reset()
+            gone += 1
+            if gone % WAVE == 0 and subject.managed:  # each has a place in the queue, however slowly it is emptied
+                probe.let_settle(subject)
+                probe.forget()
+        session.serve()
+    except Mismatch as missed:
+        expected = f"a client is served when {gone} others have reset: {missed.expected}"
+        raise Mismatch(expected, missed.actual, details=missed.details) from missed
