@@ -11,6 +11,37 @@ from dataclasses import dataclass
 KiB = 1024
 MiB = 1024 * KiB
 
+TEXTS = (  # that mean nothing where octets are octets, and something to a server that looks into them
+    bytes(range(256)) * 2,
+    b"\0" * 30 + b"between" + b"\0",
+    b"\r\n\n\r\r\n no end of line",
+    b"\xff\xfe\x80\xc3(\xed\xa0\x80\xf5",  # no UTF-8
+    *(
+        b"0",
+        b"\0",
+        b"\n",
+        b"\r\n",
+        b" ",
+        b".",
+        b"  spaces at both ends \t\r\n",
+        b"one line\n",
+        b"GET / HTTP/1.0\r\n\r\n",
+    ),
+    *(
+        b"\x04",
+        b"\xff",
+        b"quit\r\n",
+        b"exit\n",
+        b"bye",
+        b"stop\n",
+        b"shutdown\n",
+        b"help\n",
+        b"status\r\n",
+        b"\\n\\x41",
+    ),
+    *(b"%s%d%%n\n", b"%s%n" * 8),
+)
+
 
 def octets(size: int, seed: int = 7) -> bytes:
     """`size` octets without a pattern, so that a lost, doubled or moved one shows at once."""

@@ -17,7 +17,7 @@ from harness.budget import wall_clock
 from harness.capture.recording import FourTuple, Wire
 from harness.explore.exploration import Exploration
 from harness.lab.relay import Relay as Link
-from harness.payload import KiB, MiB, octets, quote
+from harness.payload import TEXTS, KiB, MiB, octets, quote
 from harness.probe import option
 from harness.probe.client import Client
 from harness.probe.control import control
@@ -48,6 +48,7 @@ __all__ = [
     "LARGEST_V4",
     "LARGEST_V6",
     "SERVICES",
+    "TEXTS",
     "UDP_SERVICES",
     "Answer",
     "Attempt",

@@ -88,9 +88,12 @@ class Session:
         return self.request() if self._protocol.exchanges else b""
 
     def serve_together(self, clients: int) -> None:
-        """So many clients whose datagrams wait together when the server looks; a claim that each gets one answer."""
-        subject, exchanges = self._subject, self._protocol.exchanges
-        asking = [(self._probe.datagrams(subject), exchanges[number % len(exchanges)]) for number in range(clients)]
+        """So many clients whose datagrams wait together when the server looks; a claim that each gets one answer.
+
+        Each asks what comes first: what comes later may build on it.
+        """
+        subject, first = self._subject, [self._protocol.of(number).exchanges[0] for number in range(1, clients + 1)]
+        asking = [(self._probe.datagrams(subject), exchange) for exchange in first]
         with subject.paused() if subject.managed else contextlib.nullcontext():
             for client, exchange in asking:
                 client.send(exchange.send)

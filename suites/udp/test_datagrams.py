@@ -14,6 +14,7 @@ import pytest
 from harness.suite import (
     LARGEST_V4,
     LARGEST_V6,
+    TEXTS,
     Inconclusive,
     Mismatch,
     NotApplicable,
@@ -33,14 +34,6 @@ PROFILES = ("udp-echo",)
 BURST = 50  # datagrams of up to a few hundred octets: the kernel counts less than 1 KiB for each, and holds 208 KiB
 FENCE = b"the fence: what must be answered. " * 3  # long, so that a server that pads answers it all the same
 
-TEXTS = (
-    bytes(range(256)) * 2,
-    b"\0" * 30 + b"between" + b"\0",
-    b"\r\n\n\r\r\n no end of line",
-    b"\xff\xfe\x80\xc3(\xed\xa0\x80\xf5",  # no UTF-8
-    *(b"0", b"\0", b"\n", b"\r\n", b" ", b".", b"  spaces at both ends \t\r\n", b"one line\n"),
-    *(b"\x04", b"\xff", b"quit\r\n", b"exit\n", b"bye", b"stop\n", b"shutdown\n", b"%s%d%%n\n", b"\\n\\x41"),
-)
 LARGEST = {"v4": LARGEST_V4, "v6": LARGEST_V6}
 SIZES = (1, 255, 256, 257, 512, 1000, 1023, 1024, 1472, 1473, 2048, 4096, 8192)
 

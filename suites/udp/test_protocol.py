@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PROFILES = ("udp-protocol",)
 
 ROUNDS = 20
+MUCH = b"x" * 20_000  # behind a request: more than most buffers hold
 
 
 def ask(client: DatagramClient, exchange: Exchange) -> None:
@@ -86,15 +87,33 @@ def check_one_answer_to_who_asked(subject: Subject, probe: Probe, wire: Wire, pr
         wire.flow(client).expect_only(*[sent.datagram(), got.datagram()] * (3 * len(protocol.exchanges)))
 
 
+@covers("house:protocol/datagram-once")
+def check_exchanges_of_two_clients_alternate(subject: Subject, probe: Probe, protocol: Protocol) -> None:
+    """Two clients whose exchanges alternate are each answered as if alone: a client is an address and a port."""
+    if len(protocol.exchanges) == 1 and not protocol.personal:
+        raise NotApplicable("needs a protocol of several exchanges, or one in which {client} stands")
+    clients = [(probe.datagrams(subject), protocol.of(number)) for number in (1, 2)]
+
+    for number in range(len(protocol.exchanges)):
+        for client, own in clients:
+            ask(client, own.exchanges[number])
+
+
 @covers("house:any/survives")
-@pytest.mark.parametrize("what", ["empty", "half_a_request"])
+@pytest.mark.parametrize("what", ["empty", "half_a_request", "rubbish", "a_long_one"])
 def check_survives_what_is_no_request(subject: Subject, probe: Probe, protocol: Protocol, what: str) -> None:
-    """A datagram that is empty or cut short, whatever comes of it, costs nobody else the answer."""
+    """A datagram that is empty, cut short, rubbish or too long, whatever comes of it, costs nobody else the answer."""
     serves(subject, probe, protocol)
     request = protocol.exchanges[0].send
+    said = {
+        "empty": b"",
+        "half_a_request": request[: len(request) // 2],
+        "rubbish": bytes(range(256)),
+        "a_long_one": request + MUCH,
+    }
 
     for _ in range(3):
-        probe.datagrams(subject).send(b"" if what == "empty" else request[: len(request) // 2])
+        probe.datagrams(subject).send(said[what])
 
     ask_all(probe.datagrams(subject), protocol)
 

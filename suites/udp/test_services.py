@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from harness.suite import (
     LARGEST_V4,
     LARGEST_V6,
+    TEXTS,
     Inconclusive,
     Mismatch,
     NotApplicable,
@@ -30,6 +31,8 @@ from harness.suite import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.suite import DatagramClient, Probe, Subject, Wire
 
 PROFILES = ("udp-chargen", "udp-qotd", "udp-daytime", "udp-time")  # those that answer
@@ -39,7 +42,8 @@ CHARACTERS = 512  # RFC 864: at most so many in an answer; RFC 865: fewer than s
 TOLERANCE = 2  # seconds: one for rounding, one for a clock that is read in another way
 PAUSE = 1.2  # seconds: in these a value or a text has to change
 
-QUESTIONS = (b"", b"hello\r\n", b"\0" * 100, bytes(range(256)), b"x" * 1400, b"")
+WORDS = (b"hello\r\n", b"help\n", b"quit\r\n", b"%s%n%n")
+QUESTIONS = (b"", *WORDS, b"\0" * 100, bytes(range(256)), b"x" * 1400, b"")
 
 
 def answer(client: DatagramClient, question: bytes = b"") -> bytes:
@@ -63,6 +67,28 @@ def one_answer_each(subject: Subject, probe: Probe, questions: tuple[bytes, ...]
     return answers
 
 
+def expect_none_answered(subject: Subject, probe: Probe, wire: Wire, said: Sequence[Sequence[bytes]]) -> None:
+    """Claim that what clients say, one behind the other, draws nothing: no answer, and no ICMP error."""
+    clients = [probe.datagrams(subject) for _ in said]
+    beside = probe.datagrams(subject, to=subject.address._replace(port=CLOSED))
+
+    for client, texts in zip(clients, said, strict=True):
+        for text in texts:
+            client.send(text)
+    if subject.managed:
+        probe.let_settle(subject)
+    for client in clients:
+        client.send(b"still there?")  # a port that was closed meanwhile would answer, and before the fence
+    beside.send(b"fence")
+    with control():
+        wire.wait_for(beside, got.icmp("port unreachable"))
+
+    for client, texts in zip(clients, said, strict=True):
+        flow = wire.flow(client)
+        assert len(flow.pick(sent.datagram())) == len(texts) + 1, "the control: all were sent"
+        flow.expect_no(got.datagram() | got.icmp())
+
+
 def serves(subject: Subject, probe: Probe) -> None:
     """The control of those tests that do something bad to the server: before it, it serves."""
     with control():
@@ -73,22 +99,23 @@ def serves(subject: Subject, probe: Probe) -> None:
 @profiles("udp-discard")
 def check_discard_answers_nothing(subject: Subject, probe: Probe, wire: Wire) -> None:
     """Datagrams from none to the most octets draw neither an answer nor an ICMP error, also behind an empty one."""
-    client = probe.datagrams(subject)
-    beside = probe.datagrams(subject, to=subject.address._replace(port=CLOSED))
     sizes = (0, 1, 13, 512, 1472, 1473, LARGEST_V4 if subject.family == "v4" else LARGEST_V6, 0, 1)
 
-    for size in sizes:
-        client.send(b"?" * size)
-    if subject.managed:
-        probe.let_settle(subject)
-    client.send(b"still there?")  # a port that was closed meanwhile would answer, and before the fence
-    beside.send(b"fence")
-    with control():
-        wire.wait_for(beside, got.icmp("port unreachable"))
+    expect_none_answered(subject, probe, wire, [[b"?" * size for size in sizes]])
 
-    flow = wire.flow(client)
-    assert len(flow.pick(sent.datagram())) == len(sizes) + 1, "the control: all were sent"
-    flow.expect_no(got.datagram() | got.icmp())
+
+@covers("rfc863:udp/udp-discard-never-replies")
+@profiles("udp-discard")
+def check_discard_looks_into_no_datagram(subject: Subject, probe: Probe, wire: Wire) -> None:
+    """What a datagram says, in no UTF-8, as a format or as a command, draws neither an answer nor an ICMP error."""
+    expect_none_answered(subject, probe, wire, [TEXTS])
+
+
+@covers("rfc863:udp/udp-discard-never-replies")
+@profiles("udp-discard")
+def check_discard_is_there_for_every_client(subject: Subject, probe: Probe, wire: Wire) -> None:
+    """The datagrams of a second and third client draw no ICMP error either: the first does not have it for itself."""
+    expect_none_answered(subject, probe, wire, [[b"hello\r\n"] * 3] * 3)
 
 
 @covers("rfc863:udp/udp-discard-throws-away")
@@ -121,10 +148,10 @@ def check_chargen_answers_each_datagram_once(subject: Subject, probe: Probe) -> 
 @covers("rfc864:udp/udp-chargen-random-length-reply")
 @profiles("udp-chargen")
 def check_chargen_answers_are_in_bounds(subject: Subject, probe: Probe) -> None:
-    """None of a hundred answers has more than 512 characters."""
+    """None of a thousand answers has more than 512 characters: of a hundred of somebody else's server."""
     client = probe.datagrams(subject)
 
-    for number in range(100):
+    for number in range(1000 if subject.managed else 100):
         text = answer(client, b"%d" % number)
         if len(text) > CHARACTERS:
             raise Mismatch(f"an answer of 0 to {CHARACTERS} characters", quote(text))
@@ -166,12 +193,14 @@ def check_qotd_answers_each_datagram_once(subject: Subject, probe: Probe) -> Non
 @covers("rfc865:tcp/quote-shape-limits")
 @profiles("udp-qotd")
 def check_quote_is_short_and_printable(subject: Subject, probe: Probe) -> None:
-    """The quote has fewer than 512 characters: printing ASCII, space, CR and LF."""
-    with control():
-        text = answer(probe.datagrams(subject))
+    """Each of a hundred quotes has fewer than 512 characters: printing ASCII, space, CR and LF."""
+    client = probe.datagrams(subject)
 
-    if len(text) >= CHARACTERS or re.search(rb"[^\x20-\x7e\r\n]", text):
-        raise Mismatch(f"fewer than {CHARACTERS} characters of printing ASCII, space, CR and LF", quote(text))
+    for _ in range(100):
+        with control():
+            text = answer(client)
+        if len(text) >= CHARACTERS or re.search(rb"[^\x20-\x7e\r\n]", text):
+            raise Mismatch(f"fewer than {CHARACTERS} characters of printing ASCII, space, CR and LF", quote(text))
 
 
 @covers("rfc867:udp/udp-daytime-per-datagram")
@@ -285,6 +314,17 @@ def check_survives_datagrams_of_every_size(subject: Subject, probe: Probe) -> No
     serves(subject, probe)
     for size in (0, 1, 1473, LARGEST_V4 if subject.family == "v4" else LARGEST_V6, 0):
         probe.datagrams(subject).send(b"?" * size)
+
+    answer(probe.datagrams(subject))
+
+
+@covers("house:any/survives")
+def check_survives_whatever_a_datagram_says(subject: Subject, probe: Probe) -> None:
+    """No UTF-8, a format, a command: what one client says, answered or not, costs the next one no answer."""
+    serves(subject, probe)
+    client = probe.datagrams(subject)
+    for text in TEXTS:
+        client.send(text)
 
     answer(probe.datagrams(subject))
 

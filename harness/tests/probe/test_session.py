@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.probe.datagram import Received
 from harness.probe.session import ORDINARY, SERVICES, UDP_SERVICES, Session, ordinary
 from harness.subject.inventory import mutants, reference_servers, told_server
 from harness.subject.process import start
 from harness.subject.profile import PROFILES
-from harness.subject.protocol import samples
+from harness.subject.protocol import Exactly, Exchange, Protocol, samples
 from harness.subject.state import State
 from harness.verdict import Mismatch, NotApplicable
+from harness.wire.segment import Endpoint
 
 if TYPE_CHECKING:
     from harness.lab.handle import Lab
@@ -80,3 +82,34 @@ def test_datagrams_have_no_middle(lab: Lab, probe: Probe) -> None:
     with pytest.raises(NotApplicable, match="datagrams have no connection"):
         Session(subject, probe, ordinary("udp-echo")).begin()
     subject.close()
+
+
+class _Asked:
+    """Stands for subject, probe and client: whoever asks gets what the first exchange of these tests answers."""
+
+    managed = False
+
+    def __init__(self) -> None:
+        self.said: list[bytes] = []
+
+    def datagrams(self, _: object) -> _Asked:
+        return self
+
+    def send(self, octets: bytes) -> None:
+        self.said.append(octets)
+
+    def answer(self, _: str) -> Received:
+        return Received(b"ok", Endpoint("192.0.2.1", 7))
+
+    def waiting(self) -> list[Received]:
+        return []
+
+
+def test_who_asks_together_asks_what_comes_first_and_in_his_own_name() -> None:
+    """A later exchange may build on the first: nobody who has not logged in is asked who he is."""
+    login, who = Exchange(b"LOGIN {client}", Exactly(b"ok")), Exchange(b"WHO", Exactly(b"you are {client}"))
+    asked: Any = _Asked()
+
+    Session(asked, asked, Protocol("login", "udp", (login, who))).serve_together(3)
+
+    assert asked.said == [b"LOGIN 00000001", b"LOGIN 00000002", b"LOGIN 00000003"]
