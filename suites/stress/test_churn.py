@@ -21,7 +21,7 @@ PROFILES = ("echo", "request-reply", "protocol", *UDP_SERVICES)
 CLIENTS = 520  # more than the tables of 64, 128, 256 or 512 entries that programs are written with
 BUDGET = 90.0  # seconds for all of them: less than a test may take, and 170 ms for each
 RESETTING = 150  # clients: more than the pools of 32, 64 or 100 workers that programs start or let in
-WAVE = 10  # of them come before the server is let rest
+WAVE = 50  # of them come before the server is let rest
 PATIENCE = 20.0  # seconds, behind which those that have reset by then are enough
 
 
