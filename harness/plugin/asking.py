@@ -5,7 +5,7 @@
 - Of the reference servers, the first of each profile by name stands beside the mutants in a proof: `make test` puts
   every test to all of them.
 - The stress suite, which burdens the machine with a thousand clients, is put to the first of each profile in any run,
-  of ours and of those by others.
+  of ours and of those by others; a test that waits for five seconds or more, to the first of ours.
 - Servers by others are started for IPv4, so a test of IPv6 alone is not put to them.
 
 Else servers by others, and the subjects of users, are put to everything; so is a program whose whole name stands in
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from harness.subject.inventory import Program
 
 STRESS = "/stress/"  # in the path of a suite
+_LONG = 5.0  # seconds
 _WORD = re.compile(r"\w+")
 
 
@@ -63,8 +64,9 @@ def asked(programs: Iterable[Program], function: Any, nodeid: str, config: pytes
         programs = [program for program in programs if not is_foreign(program)]
     named = set(_WORD.findall(option.keyword))
     covers = covers_of(function)
-    spared = _further(ours=True) if option.mutants or STRESS in f"/{nodeid}" else frozenset()
-    spared |= _further(ours=False) if STRESS in f"/{nodeid}" else frozenset()
+    burdens = STRESS in f"/{nodeid}"
+    spared = _further(ours=True) if option.mutants or burdens or waits_s(function) >= _LONG else frozenset()
+    spared |= _further(ours=False) if burdens else frozenset()
     return [
         program
         for program in programs
@@ -77,6 +79,12 @@ def covers_of(function: Any) -> tuple[str, ...]:
     """The requirements that a test covers."""
     covers: tuple[str, ...] = getattr(function, "covers", ())
     return covers
+
+
+def waits_s(function: Any) -> float:
+    """How long a test waits by its own word, `slow(seconds=11)`; 0 where it has none."""
+    marks = getattr(function, "pytestmark", ())
+    return max((float(mark.kwargs.get("seconds", 0)) for mark in marks if mark.name == "slow"), default=0.0)
 
 
 @functools.cache
