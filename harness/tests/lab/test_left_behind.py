@@ -152,11 +152,14 @@ def test_nothing_stays_when_a_run_is_killed(lab_process: Lab, tmp_path: Path) ->
 def until_judging(controller: subprocess.Popen[str], mark: str, *, workers: int) -> tuple[list[int], list[int]]:
     """The workers with a subject in their labs, as soon as there are so many, and the whole tree of the run."""
     deadline = Deadline(START)
+    subjects: set[int] = set()
     with held([controller.pid]) as itself:
         while True:
             tree = descendants(controller.pid)
-            # The subject went to the background: its parent is its lab's pid 1, whose parent the worker has started.
-            labs = [parent_of(pid) for pid in tree if mark in words_of(pid)]
+            # Its first process is gone, or going, when it is in the background: that is who was there a glance ago.
+            seen, subjects = subjects, {pid for pid in tree if mark in words_of(pid)}
+            # Its parent is its lab's pid 1, whose parent the worker has started.
+            labs = [parent_of(pid) for pid in subjects & seen]
             judging = sorted({parent_of(parent_of(lab)) for lab in labs} & set(tree))
             if len(judging) >= workers:
                 return judging, [controller.pid, *tree]
