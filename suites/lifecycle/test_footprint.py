@@ -72,7 +72,7 @@ def visit(subject: Subject, probe: Probe, session: Session) -> None:
 def visit_together(subject: Subject, probe: Probe) -> None:
     """Clients that are all there and leave while the subject stands still, so that it finds all gone at once."""
     clients = [probe.connect(subject) for _ in range(TOGETHER)]
-    probe.at_rest(subject)  # one that serves client after client leaves the others in its queue
+    probe.let_settle(subject)  # that it rests would not do: who waits to be accepted leaves alone, later
     with subject.paused():
         for client in clients:
             client.close()
