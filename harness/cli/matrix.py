@@ -42,7 +42,7 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--profile", metavar="P", help="only what speaks this profile")
     parser.add_argument("-k", metavar="EXPR", dest="expression", help="only tests whose names match (as pytest's -k)")
     parser.add_argument(
-        "-n", metavar="N", dest="workers", type=whole_number, help="tests at a time (default: two for each core)"
+        "-n", metavar="N", dest="workers", type=whole_number, help="tests at a time (default: three for each core)"
     )
     parser.add_argument("--strict", action="store_true", help="a missed SHOULD fails the run")
     parser.add_argument("--report", metavar="DIR", help="where the record goes (default: a new folder in reports/runs)")

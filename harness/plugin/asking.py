@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from harness.subject.inventory import Program
 
 STRESS = "/stress/"  # in the path of a suite
+WAIT = 2.0  # seconds that a test waits which is slow and says no more, or which is put to a mutant
 _LONG = 5.0  # seconds
 _WORD = re.compile(r"\w+")
 
@@ -55,17 +56,17 @@ def is_foreign(program: Program | None) -> bool:
     return program is not None and foreign.programs().get(program.name) == program
 
 
-def asked(programs: Iterable[Program], function: Any, nodeid: str, config: pytest.Config) -> list[Program]:
-    """Those of the programs that the test of this function is put to."""
-    option = config.option
-    if settings_of(config).implementations:
+def asked(programs: Iterable[Program], test: pytest.Function) -> list[Program]:
+    """Those of the programs that a test is put to."""
+    option = test.config.option
+    if settings_of(test.config).implementations:
         return list(programs)
-    if "v4" not in getattr(function, "families", ("v4",)):
+    if "v4" not in getattr(test.obj, "families", ("v4",)):
         programs = [program for program in programs if not is_foreign(program)]
     named = set(_WORD.findall(option.keyword))
-    covers = covers_of(function)
-    burdens = STRESS in f"/{nodeid}"
-    spared = _further(ours=True) if option.mutants or burdens or waits_s(function) >= _LONG else frozenset()
+    covers = covers_of(test.obj)
+    burdens = STRESS in f"/{test.nodeid}"
+    spared = _further(ours=True) if option.mutants or burdens or slow_s(test) >= _LONG else frozenset()
     spared |= _further(ours=False) if burdens else frozenset()
     return [
         program
@@ -81,10 +82,10 @@ def covers_of(function: Any) -> tuple[str, ...]:
     return covers
 
 
-def waits_s(function: Any) -> float:
-    """How long a test waits by its own word, `slow(seconds=11)`; 0 where it has none."""
-    marks = getattr(function, "pytestmark", ())
-    return max((float(mark.kwargs.get("seconds", 0)) for mark in marks if mark.name == "slow"), default=0.0)
+def slow_s(test: pytest.Item) -> float:
+    """How many seconds a test takes, about, by its own word: `slow(seconds=11)`; 0 for one that is not slow."""
+    mark = test.get_closest_marker("slow")
+    return 0.0 if mark is None else float(mark.kwargs.get("seconds", WAIT))
 
 
 @functools.cache

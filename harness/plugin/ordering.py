@@ -19,14 +19,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.plugin.asking import is_mutant
+from harness.plugin.asking import WAIT, is_mutant, slow_s
 from harness.plugin.selection import is_judged, program_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _LAST = 0.2  # of all tests
-_WAIT = 2.0  # seconds that a test waits of which nobody says more, `slow(seconds=11)`
 _EACH = 0.06  # seconds of a run for each of its tests, where several run at a time
 _APART = 2  # tests: as many lie with each worker, so of neighbours one would wait for the other
 
@@ -54,10 +53,7 @@ def _waits_s(item: pytest.Item) -> float:
     """How long a test waits, in seconds: about, and 0 for one that computes."""
     if not is_judged(item.nodeid):
         return 0.0
-    slow = item.get_closest_marker("slow")
-    if slow is not None:
-        return float(slow.kwargs.get("seconds", _WAIT))
-    return _WAIT if is_mutant(program_of(item)) else 0.0
+    return slow_s(item) or (WAIT if is_mutant(program_of(item)) else 0.0)
 
 
 def _end(wait_s: float, some: int, of_all: int) -> float:

@@ -130,14 +130,14 @@ def check_leaves_nothing_of_clients_that_leave_together(subject: Subject, probe:
     session.serve()
 
 
-def expect_level(subject: Subject, probe: Probe, clients: int, visit: Callable[[], None]) -> None:
+def expect_level(subject: Subject, probe: Probe, clients: int, come_and_go: Callable[[], None]) -> None:
     """Claim that of a few batches of so many clients one adds hardly anything to what the subject holds."""
     probe.let_settle(subject)
     seen = [subject.footprint()]
 
     for _ in range(BATCHES):
         with requires("house:any/survives"):
-            visit()
+            come_and_go()
         seen.append(subject.footprint())
         if all(held.levels_off(seen) for held in HELD):
             return
