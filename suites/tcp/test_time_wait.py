@@ -53,6 +53,7 @@ def test_who_closes_first_holds_time_wait(serve: Serve, probe: Probe, wire: Wire
     client.close()
 
     wire.wait_for(client, got.segment(ack=2))
+    wire.pass_fence()  # the client has seen that ACK
     assert states(subject) == [State.TIME_WAIT], "the subject, which closed first, remembers"
     assert states(subject, "near") == [], "and the client does not"
 
@@ -100,6 +101,8 @@ def test_both_who_close_at_once_hold_time_wait(serve: Serve, probe: Probe, wire:
     client.close()
 
     wire.wait_for(client, got.segment(ack=2))
+    wire.wait_for(client, sent.segment(ack=2))
+    wire.pass_fence()  # both ends have seen the other's ACK
     assert states(subject) == [State.TIME_WAIT], "the subject remembers"
     assert states(subject, "near") == [State.TIME_WAIT], "and so does the client"
 
