@@ -54,7 +54,7 @@ def fill(peer: RawPeer, piece: int = KiB) -> None:
 
 
 @covers("rfc9293:MUST-1", "rfc9293:REC-1")
-def test_largest_window_without_scale_is_large(serve: Serve, raw: Raw) -> None:
+def test_largest_window_without_scale_is_large(serve: Serve, raw: Raw, probe: Probe) -> None:
     """A window of 65535 has no sign: the subject goes on sending, more than half of it at a time."""
     subject, peer = established(serve, raw, option.mss(1400))
 
@@ -62,6 +62,7 @@ def test_largest_window_without_scale_is_large(serve: Serve, raw: Raw) -> None:
     while peer.rcv_nxt < 256 * KiB:
         peer.expect(got.data())
     peer.acknowledges = False
+    probe.at_rest(subject)
 
     assert in_flight(peer) > 0x7FFF, "more than half of the window is in use"
 
@@ -120,7 +121,7 @@ def test_window_scale_behind_the_handshake_is_ignored(serve: Serve, raw: Raw) ->
 
 
 @covers("rfc7323:2.3/shift-above-14-treated-as-14")
-def test_shift_above_14_counts_as_14(serve: Serve, raw: Raw) -> None:
+def test_shift_above_14_counts_as_14(serve: Serve, raw: Raw, probe: Probe) -> None:
     """A window scale of 15 or more is taken for 14: a field of 1 is a window of 16384 octets."""
     subject, peer = established(serve, raw, option.mss(1400) + option.window_scale(20), window=1)
 
@@ -128,6 +129,7 @@ def test_shift_above_14_counts_as_14(serve: Serve, raw: Raw) -> None:
     while peer.rcv_nxt < 64 * KiB:
         peer.expect(got.data())
     peer.acknowledges = False
+    probe.at_rest(subject)
 
     assert 1 << 13 < in_flight(peer) <= 1 << 14, "what is in flight fits into 16384 octets"
 
