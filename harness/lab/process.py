@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 HOST_NAME = "subject"
 
+_FAMILIES = (socket.AF_INET, socket.AF_INET6)
 _SYN_RECEIVED = 3  # TCP_SYN_RECV (linux/tcp.h)
 _STANDSTILL = 20.0  # seconds: a process stops when it next runs, and on a loaded machine each has to wait for its turn
 
@@ -230,9 +231,15 @@ class Lab:
         self.children.signal_all(signal.SIGCONT)
         return {}
 
-    def activity(self) -> dict[str, int]:
-        """How busy the programs are, and how many octets wait in a TCP of their own to be acknowledged."""
-        return children.activity() | {"unsent": self.children.unsent()}
+    def activity(self, delivering: int = 0) -> dict[str, int]:
+        """How busy the programs are, and how many octets are `unsent`: to be sent still, or to be acknowledged.
+
+        They are counted in a TCP of the programs' own, and in the sockets of both ends whose states are in the mask
+        `delivering`. Of an embryonic connection sock_diag(7) tells none; its SYN ACK is on the way, and counts one.
+        """
+        ends = ("near", "far") if delivering else ()
+        entries = itertools.chain.from_iterable(self._listed(side, socket.IPPROTO_TCP, delivering) for side in ends)
+        return children.activity() | {"unsent": self.children.unsent() + sum(map(_unsent, entries))}
 
     def resources(self, pid: int) -> dict[str, int]:
         """What one program holds."""
@@ -242,24 +249,15 @@ class Lab:
         """What all programs hold together."""
         return children.footprint()
 
-    def sockets(self, protocol: int, family: int, states: int, side: str = "far") -> dict[str, Any]:
+    def sockets(self, protocol: int, states: int, side: str = "far") -> dict[str, Any]:
         """The sockets of one end, as `sockdiag` tells them."""
-        return {"sockets": [entry._asdict() for entry in self._listed(side, protocol, family, states)]}
+        return {"sockets": [entry._asdict() for entry in self._listed(side, protocol, states)]}
 
-    def unsent(self, protocol: int, states: int) -> dict[str, int]:
-        """The octets that the sockets of both ends in these states still have to send, or to see acknowledged.
-
-        Of an embryonic connection sock_diag(7) tells none; its SYN ACK is on the way, and counts one.
-        """
-        found = itertools.product(("near", "far"), (socket.AF_INET, socket.AF_INET6))
-        entries = (self._listed(side, protocol, family, states) for side, family in found)
-        return {"unsent": sum(map(_unsent, itertools.chain.from_iterable(entries)))}
-
-    def _listed(self, side: str, protocol: int, family: int, states: int) -> list[sockdiag.Socket]:
+    def _listed(self, side: str, protocol: int, states: int) -> list[sockdiag.Socket]:
         if side not in self._listings:
             with self._at(side):
                 self._listings[side] = sockdiag.Listing()
-        return self._listings[side].sockets(family, protocol, states)
+        return [entry for family in _FAMILIES for entry in self._listings[side].sockets(family, protocol, states)]
 
     def sysctl(self, side: str, name: str, value: str) -> dict[str, Any]:
         """Set a network sysctl of one end."""
@@ -280,8 +278,7 @@ class Lab:
             return packet.wire(FAR.name).detach()
 
     def _holders(self, protocol: int, states: int, port: int) -> list[int]:
-        families = (socket.AF_INET, socket.AF_INET6)
-        entries = [entry for family in families for entry in self._listed("far", protocol, family, states)]
+        entries = self._listed("far", protocol, states)
         return children.holders({entry.inode for entry in entries if entry.local[1] == port})
 
     def _at(self, side: str) -> Any:

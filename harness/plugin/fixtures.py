@@ -109,7 +109,7 @@ def lab_process() -> Iterator[Lab | str]:
         yield lab
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def _settings(request: pytest.FixtureRequest) -> Settings:
     """What this run was told."""
     return settings_of(request.config)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import socket
 from typing import TYPE_CHECKING, Any
 
 from harness.budget import Deadline, Stopwatch
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
 _SECOND_THOUGHTS = 1.0  # seconds for a program that listens elsewhere to open the socket that was asked for too
 _LONG = 30.0  # seconds that a program may take to become ready while it is busy
 _MOMENT = 0.2  # seconds between two looks at whether it is
+_SOONEST, _LATEST = 0.001, 0.1  # seconds between two looks at whether a socket waits for clients
+_RARER = 0.15  # of the time that it has taken so far, between these
 
 
 class NotReady(Exception):  # noqa: N818 - a fact about the subject
@@ -52,11 +53,16 @@ class _Beginning:
         self._since = Stopwatch()
         self.deadline = Deadline(seconds)
 
+    @property
+    def lasted(self) -> float:
+        """How long it has gone on, in seconds."""
+        return self._since.seconds
+
     def has_ended(self) -> bool:
         """Whether it had its time. Of one that is busy when its deadline is over, the deadline is set anew."""
         if not self.deadline.over:
             return False
-        if self._since.seconds > _LONG:
+        if self.lasted > _LONG:
             return True
         before = self._subject.look()
         select.select([], [], [], _MOMENT)
@@ -93,7 +99,6 @@ def seen(lab: Lab, subject: Subject, seconds: float) -> Endpoint:
     told_port = PORT if program.takes_port else None
     told_host = FAR.address(subject.family) if program.takes_host else None
     elsewhere: Deadline | None = None
-    pause = 0.001
     while True:
         found = waiting_sockets(lab, subject.transport)
         place = readiness.choose(found, subject.family, host=told_host, port=told_port)
@@ -103,21 +108,19 @@ def seen(lab: Lab, subject: Subject, seconds: float) -> Endpoint:
             elsewhere = Deadline(_SECOND_THOUGHTS)
         if beginning.has_ended() or (elsewhere is not None and elsewhere.over):
             raise _not_found(lab, subject, found, beginning.deadline, told_host, told_port)
+        # To look costs the processor that a program needs to begin: so the longer it takes, the rarer we do.
+        pause = min(max(_SOONEST, beginning.lasted * _RARER), _LATEST)
         # A program that goes to the background leaves its first process: as long as any is there, we wait.
         if subject.wait_end(beginning.deadline.slice(pause)) is not None:
             if not lab.ask("activity")["processes"]:
                 raise NotReady(f"{program.name!r} ended before it was ready", subject.command, subject.told())
             select.select([], [], [], beginning.deadline.slice(pause))  # those that are left tell no event
-        pause = min(pause * 1.5, 0.02)
 
 
 def waiting_sockets(lab: Lab, transport: str) -> tuple[readiness.Listening, ...]:
     """Where clients are waited for at the far end, whoever does."""
-    entries: list[dict[str, Any]] = []
-    for family in (socket.AF_INET, socket.AF_INET6):
-        answer = lab.ask("sockets", protocol=PROTOCOLS[transport], family=int(family), states=waiting(transport))
-        entries += answer["sockets"]
-    return readiness.listening(entries)
+    answer = lab.ask("sockets", protocol=PROTOCOLS[transport], states=waiting(transport))
+    return readiness.listening(answer["sockets"])
 
 
 def _not_found(

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 IDLE = 2.0  # seconds: longer than the pauses that programs make on purpose (tutorials like sleep(1))
 STUCK = 4.0  # seconds: octets that wait to be delivered may wait for a retransmission, whose timer grows from 0.2 s
 _TURN = 0.005  # seconds between two turns at what is done meanwhile: the ring must not run full
+_SLOWER, _SLOWEST = (
+    1.05,
+    0.02,
+)  # so much longer is each turn than the last one while nothing comes, up to so many seconds
 _GLANCE = 0.05  # seconds before the first look: most of what is waited for comes within them
 _STARE = 0.1  # seconds between two looks from then on: to look costs the processor that the subject may need
 _ENDED = 0.2  # seconds for what an ended subject has sent to arrive
@@ -108,8 +112,9 @@ class Patience:
         still_for: Stopwatch | None = None
         glance = Deadline(_GLANCE)
         before = None
-        while not came(deadline.slice(_TURN)):
-            self.meanwhile()
+        turn = _TURN
+        while not came(deadline.slice(glance.slice(turn))):
+            turn = _TURN if self.meanwhile() else min(turn * _SLOWER, _SLOWEST)
             if deadline.over:
                 busy = "the subject was still busy" if before else "nothing came"
                 return self._last_look(came, f"{busy} after {deadline}")

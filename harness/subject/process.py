@@ -124,9 +124,8 @@ class Subject:
 
     def look(self) -> Look:
         """How busy it is, now."""
-        busy = self._lab.ask("activity").values
-        unsent = self._lab.ask("unsent", protocol=socket.IPPROTO_TCP, states=_DELIVERING)["unsent"]
-        return Look(busy["running"], busy["ticks"], unsent + busy["unsent"], self.ended)
+        seen = self._lab.ask("activity", delivering=_DELIVERING)
+        return Look(seen["running"], seen["ticks"], seen["unsent"], self.ended)
 
     def sockets(self, *states: State, side: str = "far", listening: bool = False) -> list[dict[str, Any]]:
         """The TCP sockets in its namespace: connections (in one of `states`, if any are named) or `listening` ones."""
@@ -146,10 +145,7 @@ class Subject:
             raise NotApplicable("needs a subject whose sockets the kernel knows: this one brings its own TCP")
 
     def _sockets(self, states: int, side: str, protocol: int = socket.IPPROTO_TCP) -> list[dict[str, Any]]:
-        entries: list[dict[str, Any]] = []
-        for family in (socket.AF_INET, socket.AF_INET6):
-            answer = self._lab.ask("sockets", protocol=protocol, family=int(family), states=states, side=side)
-            entries += answer["sockets"]
+        entries: list[dict[str, Any]] = self._lab.ask("sockets", protocol=protocol, states=states, side=side)["sockets"]
         return entries
 
     @property
