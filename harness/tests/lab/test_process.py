@@ -154,6 +154,17 @@ def test_a_warm_program_is_like_a_fresh_one(lab: Lab, tmp_path: Path) -> None:
     }
 
 
+def test_a_warm_program_finds_what_it_imports(lab: Lab, tmp_path: Path) -> None:
+    """The lab has imported it, once for all starts; what it cannot import the program itself complains of."""
+    program = tmp_path / "program.py"
+    program.write_text("import sys\nprint('colorsys' in sys.modules)\nimport colorsys, nothing_of_that_name\n")
+
+    told = ended(lab, [str(program)], warm=True)
+
+    assert (told["stdout"], told["exit"]) == ("True\n", 1)
+    assert told["stderr"].endswith("ModuleNotFoundError: No module named 'nothing_of_that_name'\n")
+
+
 @pytest.mark.parametrize("ready", [False, True])
 def test_a_program_inherits_nothing_else(lab: Lab, ready: bool) -> None:
     """Descriptors 0 to 2, and 3 where it reports that it is ready; not the lab's own, through which it could speak."""
