@@ -13,6 +13,8 @@ on doing so for a subject that has ended.
 
 from __future__ import annotations
 
+import math
+import os
 import select
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -35,6 +37,7 @@ _SLOWER, _SLOWEST = (
 )  # so much longer is each turn than the last one while nothing comes, up to so many seconds
 _GLANCE = 0.05  # seconds before the first look: most of what is waited for comes within them
 _STARE = 0.1  # seconds between two looks from then on: to look costs the processor that the subject may need
+_TICKS = os.sysconf("SC_CLK_TCK")  # clock ticks of a second
 _ENDED = 0.2  # seconds for what an ended subject has sent to arrive
 
 
@@ -133,11 +136,13 @@ class Patience:
                 return self._last_look(came, f"the subject was idle for {still_for.seconds:.1f} s")
         return Waited(True)
 
-    def at_rest(self, idle: float, seconds: float | None = None) -> bool:
+    def at_rest(self, idle: float, seconds: float | None = None, *, work: float = math.inf) -> bool:
         """Wait until the subject has been idle for `idle` seconds, `seconds` at most; whether it came to that.
 
-        What neither kernel can deliver does not count here: it may have to wait for the subject.
+        What neither kernel can deliver does not count here: it may have to wait for the subject. One that has used
+        `work` seconds of processor time meanwhile is not waited for any longer.
         """
+        first = None
         deadline = Deadline(self._seconds if seconds is None else seconds)
         still_for: Stopwatch | None = None
         before = None
@@ -146,6 +151,9 @@ class Patience:
             look = self._subject.look()
             if look is None or (look.ended and not look.running):
                 return True
+            first = first or look
+            if look.ticks - first.ticks >= work * _TICKS:
+                return False
             still = before is not None and look.still_since(before)
             still_for = (still_for or Stopwatch()) if still else None
             before = look

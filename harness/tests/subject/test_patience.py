@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import chain, pairwise, repeat
+from itertools import chain, count, pairwise, repeat
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -186,6 +186,21 @@ def test_a_subject_is_at_rest_or_is_not(
 
     assert Patience(Watched(looks), seconds=10.0).at_rest(0.1, 3.0) is came
     assert clock.seconds - began == pytest.approx(seconds, abs=0.06)
+
+
+def test_who_works_on_and_on_is_not_waited_for(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second of processor time in which nobody asked anything; on a processor that is shared, it takes longer."""
+    monkeypatch.setattr("select.select", lambda *arguments: clock.never(arguments[-1]))
+    spins = (Look(1, 100 + ticks, 0, False) for ticks in count(0, 5))
+    starved = (Look(1, 100 + ticks, 0, False) for ticks in count(0, 1))
+
+    began = clock.seconds
+    assert not Patience(Watched(spins)).at_rest(0.1, 10.0, work=1.0)
+    assert clock.seconds - began == pytest.approx(1.0, abs=0.06)
+
+    began = clock.seconds
+    assert not Patience(Watched(starved)).at_rest(0.1, 10.0, work=1.0)
+    assert clock.seconds - began == pytest.approx(5.0, abs=0.06)
 
 
 # --- over a link profile

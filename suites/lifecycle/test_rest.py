@@ -1,0 +1,71 @@
+"""Who waits lets others work: a server with nothing to do sleeps until the kernel wakes it (poll(2), epoll(7)).
+
+Sockets that never block are asked again and again where nobody waits for them; a descriptor that stays ready, because
+what makes it so is never taken, wakes its server without end.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.suite import SERVICES, UDP_SERVICES, KiB, MiB, NotApplicable, covers, families, octets, profiles
+
+if TYPE_CHECKING:
+    from harness.suite import Probe, Session, Subject
+
+PROFILES = (*SERVICES, *UDP_SERVICES)
+
+MUCH = 16 * MiB  # octets: more than both kernels hold for one connection
+
+
+def needs_a_look(subject: Subject) -> None:
+    """What a process of somebody else's does cannot be seen."""
+    if not subject.managed:
+        raise NotApplicable("needs a look at the subject's processes: start it with --serve")
+
+
+@families("v4")  # who sleeps on one family does on the other
+@covers("house:any/rests")
+def check_rests_while_nothing_comes(subject: Subject, probe: Probe, session: Session) -> None:
+    """Nobody is there, a client says nothing, a client has come and gone: the server waits for what comes next."""
+    needs_a_look(subject)
+    probe.expect_rest(subject, "a server to which nobody has come yet waits without using the processor")
+
+    if subject.transport == "tcp":
+        client = session.hold()
+        probe.expect_rest(subject, "a server whose client says nothing waits without using the processor")
+        client.close()
+        probe.expect_rest(subject, "a server whose client has left waits without using the processor")
+
+    session.serve()
+    probe.expect_rest(subject, "a server that has served waits without using the processor")
+
+
+@profiles("echo")
+@families("v4")
+@covers("house:any/rests")
+def check_rests_while_its_answer_has_no_room(subject: Subject, probe: Probe) -> None:
+    """A client reads nothing, then ends its own direction: until there is room again, nothing is to be done."""
+    needs_a_look(subject)
+    client = probe.connect(subject, receive_buffer=4 * KiB)
+
+    while client.fill(octets(MUCH)) and client.sent < MUCH:  # until what it takes has no room either
+        probe.expect_rest(subject, "a server whose client reads nothing waits without using the processor")
+
+    client.half_close()
+    probe.expect_rest(
+        subject, "a server whose client has half-closed and reads nothing waits without using the processor"
+    )
+
+
+@profiles("echo", "discard")
+@families("v4")
+@covers("house:any/rests")
+def check_rests_behind_urgent_data(subject: Subject, probe: Probe, session: Session) -> None:
+    """An urgent octet is looked at once, or not at all."""
+    needs_a_look(subject)
+    client = session.hold()
+
+    client.send_urgent(b"!")
+
+    probe.expect_rest(subject, "a server whose client has sent urgent data waits without using the processor")
