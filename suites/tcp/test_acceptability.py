@@ -145,7 +145,7 @@ def test_data_beside_an_old_acknowledgment_is_taken(serve: Serve, raw: Raw, stat
     peer = brought_to(state, subject, raw)
     if state is State.ESTABLISHED:
         subject.tell("send 61")
-        peer.acknowledge()
+        peer.expect(got.data(b"a"))
 
     peer.send("PSH ACK", b"new", ack=1)
 
