@@ -50,11 +50,38 @@ _HOSTS = f"""\
 """
 
 
+class PrivateRun:
+    """A /run over this machine's, of which nobody else sees what is written; a pid file must not outlive its lab."""
+
+    def __init__(self) -> None:
+        self._written: int | None = None  # a descriptor of the folder that has it
+
+    def lay(self) -> None:
+        """Lay an empty one."""
+        with _memory_for_a_while() as folder:
+            upper, work = folder / "upper", folder / "work"
+            upper.mkdir()
+            work.mkdir()
+            options = f"lowerdir=/run,upperdir={upper},workdir={work}"
+            kernel.mount("overlay", "/run", "overlay", kernel.MS_NOSUID | kernel.MS_NODEV, options)
+            self._written = os.open(upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def renew(self) -> None:
+        """Lay another one if something was written: a server may not start where it finds its pid file."""
+        if self._written is None or not os.listdir(self._written):
+            return
+        os.close(self._written)
+        self._written = None
+        kernel.detach("/run")
+        self.lay()
+
+
 class Lab:
     """The operations. Each returns a JSON object, or a pair of it and the descriptors to hand over."""
 
-    def __init__(self, builder: socket.socket) -> None:
+    def __init__(self, builder: socket.socket, run: PrivateRun) -> None:
         """Begin without a link: `build` takes one over from the builder at the other end of the channel."""
+        self._run = run
         self._home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         self._builder = builder
         self._ground: Ground | None = None
@@ -73,8 +100,9 @@ class Lab:
         return {}, list(ground.relay)
 
     def clear(self) -> dict[str, Any]:
-        """End every program and let the namespaces go."""
+        """End every program, let the namespaces go, and forget what was written into /run."""
         self.children.end_all()
+        self._run.renew()
         for marker in self._markers or ():
             marker.close()
         self._markers = None
@@ -295,14 +323,14 @@ def _unsent(entry: sockdiag.Socket) -> int:
     return entry.unsent or int(entry.state == _SYN_RECEIVED)
 
 
-def serve(control: socket.socket, building: socket.socket) -> None:
+def serve(control: socket.socket, building: socket.socket, run: PrivateRun) -> None:
     """Answer requests until the test process closes its end of the control socket or is gone."""
     woken, wake = socket.socketpair()
     wake.setblocking(False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the test process, which then lets us go
     signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
-    lab = Lab(building)
+    lab = Lab(building, run)
     while True:
         outputs = lab.children.descriptors()
         poll = select.poll()
@@ -347,7 +375,7 @@ def enter_namespaces() -> None:
     kernel.unshare(kernel.CLONE_NEWNET | kernel.CLONE_NEWPID)
 
 
-def furnish() -> list[str]:
+def furnish(run: PrivateRun) -> list[str]:
     """Make /proc, /etc/hosts and the host name private; return what this machine would not let us do.
 
     Of root's programs /dev and /run are protected, too: a server that removes its pid file, where it was told that this
@@ -361,7 +389,7 @@ def furnish() -> list[str]:
         ("an /etc/hosts of its own", _private_hosts),
     ]
     if not os.getuid():  # nobody else may write there
-        steps += [("a /dev that nobody changes", _protected_dev), ("a /run of its own", _private_run)]
+        steps += [("a /dev that nobody changes", _protected_dev), ("a /run of its own", run.lay)]
     missing = []
     for what, step in steps:
         try:
@@ -379,15 +407,6 @@ def _protected_dev() -> None:
     # Read-only is the folder, not the devices: those are written to as ever.
     kernel.mount("/dev", "/dev", flags=kernel.MS_BIND | kernel.MS_REC)
     kernel.mount("", "/dev", flags=kernel.MS_BIND | kernel.MS_REMOUNT | kernel.MS_RDONLY | kernel.MS_NOSUID)
-
-
-def _private_run() -> None:
-    with _memory_for_a_while() as folder:
-        upper, work = folder / "upper", folder / "work"
-        upper.mkdir()
-        work.mkdir()
-        options = f"lowerdir=/run,upperdir={upper},workdir={work}"
-        kernel.mount("overlay", "/run", "overlay", kernel.MS_NOSUID | kernel.MS_NODEV, options)
 
 
 def _private_hosts() -> None:
@@ -435,9 +454,10 @@ def main() -> None:
         return
     building.close()
     kernel.die_with_parent(outer, signal.SIGKILL)
-    missing = furnish()
+    run = PrivateRun()
+    missing = furnish(run)
     control.send(json.dumps({"ready": {"missing": missing}}).encode())
-    serve(control, asking)
+    serve(control, asking, run)
 
 
 if __name__ == "__main__":

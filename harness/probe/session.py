@@ -4,7 +4,8 @@ The suites of a service know that in every detail. Tests that hold for any servi
 thousand clients do to it) need no more than a client that is served, one that is in the middle of its session, and one
 that leaves. So each profile is told here as an own protocol is told in its file, and both are spoken alike.
 
-A server that answers nothing is seen to serve by its accepting, no more: the kernel alone leaves a client in the queue.
+A server that answers nothing is seen to serve by its accepting, or over UDP by its receiving, no more: the kernel alone
+leaves a client in the queue, and a datagram in the buffer.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _SOMETHING = Matching(re.compile(rb"(?s).+"))
 _PERHAPS = Matching(re.compile(rb"(?s).*"))
+_NONE = Matching(re.compile(rb"(?!)"))
 _LONGEST = 64 * 1024  # octets of an answer that is looked for
 _SMALL = 4 * 1024  # octets of room for what is sent without end
 
@@ -47,6 +49,7 @@ ORDINARY = {
         Protocol("request-reply", "tcp", (Exchange(b"hello\r\n", _SOMETHING),), server_closes=True),
         Protocol("one-shot", "tcp", (Exchange(b"hello\r\n", _PERHAPS),), server_closes=True),
         Protocol("udp-echo", "udp", (Exchange(b"hello", Exactly(b"hello")),)),
+        Protocol("udp-discard", "udp", (Exchange(b"hello", _NONE),)),
         Protocol("udp-chargen", "udp", (Exchange(b"hello", _PERHAPS),)),
         Protocol("udp-qotd", "udp", (Exchange(b"hello", _SOMETHING),)),
         Protocol("udp-daytime", "udp", (Exchange(b"hello", _SOMETHING),)),
@@ -54,7 +57,7 @@ ORDINARY = {
     )
 }
 
-# For PROFILES: who serves client after client over TCP, and who answers over UDP.
+# For PROFILES: who serves client after client, over TCP and over UDP.
 SERVICES = (*(name for name, one in ORDINARY.items() if one.transport == "tcp" and name != "one-shot"), STREAM)
 UDP_SERVICES = (*(name for name, one in ORDINARY.items() if one.transport == "udp"), DATAGRAM)
 
@@ -88,7 +91,7 @@ class Session:
         return self.request() if self._protocol.exchanges else b""
 
     def serve_together(self, clients: int) -> None:
-        """So many clients whose datagrams wait together when the server looks; a claim that each gets one answer.
+        """So many clients whose datagrams wait together when the server looks; a claim that each gets its one answer.
 
         Each asks what comes first: what comes later may build on it.
         """
@@ -98,7 +101,7 @@ class Session:
             for client, exchange in asking:
                 client.send(exchange.send)
         for number, (client, exchange) in enumerate(asking, 1):
-            _hear_datagram(client, exchange.answer, f"client {number} of {clients} that ask together gets ")
+            self._expect_answered(client, exchange.answer, f"client {number} of {clients} that ask together gets ")
         for number, (client, _) in enumerate(asking, 1):
             if extra := client.waiting():
                 raise Mismatch(f"one answer for client {number} of {clients} that ask together", f"also {extra[0]}")
@@ -210,8 +213,26 @@ class Session:
         client = self._probe.datagrams(self._subject)
         for exchange in self._protocol.exchanges:
             client.send(exchange.send)
-            _hear_datagram(client, exchange.answer)
+            self._expect_answered(client, exchange.answer)
         client.close()
+
+    def _expect_answered(self, client: DatagramClient, answer: Answer, who: str = "") -> None:
+        if answer == _NONE:
+            self._expect_received()
+        else:
+            _hear_datagram(client, answer, who)
+
+    def _expect_received(self) -> None:
+        subject = self._subject
+        if not isinstance(subject, Subject):
+            raise NotApplicable("what it has received is seen of a server that sockspec starts: use --serve")
+
+        def left() -> str:
+            if all(place.port != subject.address.port for place in subject.listeners()):
+                return f"nobody has port {subject.address.port}"
+            return f"{octets} octets as the kernel counts them are left" if (octets := subject.unread()) else ""
+
+        self._probe.expect_soon(subject, "every datagram is received", left)
 
 
 def _hear_datagram(client: DatagramClient, answer: Answer, who: str = "") -> None:

@@ -9,7 +9,7 @@ from harness.suite import SERVICES, UDP_SERVICES, Mismatch, NotApplicable, cover
 if TYPE_CHECKING:
     from harness.suite import Subject
 
-PROFILES = (*SERVICES, "one-shot", *UDP_SERVICES, "udp-discard")
+PROFILES = (*SERVICES, "one-shot", *UDP_SERVICES)
 
 
 @covers("house:any/bound-address")

@@ -4,7 +4,8 @@ A runtime takes more at first: pools fill up to their size, buffers are kept for
 waits until there is some. So what it holds is looked at after each of a few equal batches of clients: one of them must
 add hardly anything. Each has clients of every kind: served, and gone in the middle, with FIN and with RST. To an echo
 server comes one kind more: gone while the server holds octets that the client's window did not take, which takes
-another path through the program than the end that recv() tells.
+another path through the program than the end that recv() tells. Over UDP a datagram without data, a long one, and one
+whose sender hears no answer take other paths, too.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from harness.suite import (
     SERVICES,
     UDP_SERVICES,
     KiB,
+    Leaving,
     MiB,
     Mismatch,
     State,
@@ -36,15 +38,20 @@ if TYPE_CHECKING:
 PROFILES = SERVICES
 
 BATCH = 64  # clients: if one in eight leaves something behind, it is seen
+LONG = b"?" * 2 * KiB  # behind a request: more than a frame takes
 TOGETHER = 20  # clients that leave in the same moment: fewer than a queue has room for
+FEW = 4  # clients that wait to be accepted at once
 BATCHES = 6  # a pool of 256 threads, one more for each client until it is full, is full by then
 
 
 def visit(subject: Subject, probe: Probe, session: Session) -> None:
     """A batch of clients, one after the other; a claim that each that stays is served, as the one before all was."""
-    kinds = 1 if subject.transport == "udp" else 8 if subject.profile == "echo" else 7
+    kinds = 8 if subject.profile == "echo" else 7
     for number in range(BATCH):
         try:
+            if subject.transport == "udp":
+                ask(subject, probe, session, number)
+                continue
             match number % kinds:
                 case 0 | 1:
                     session.serve()
@@ -69,6 +76,21 @@ def visit(subject: Subject, probe: Probe, session: Session) -> None:
     probe.let_settle(subject)
 
 
+def ask(subject: Subject, probe: Probe, session: Session, number: int) -> None:
+    """One of the clients that send datagrams: a claim that it is served, or one that may not be, or is gone by then."""
+    match number % 4:
+        case 0:
+            session.serve()
+        case 1:
+            gone = probe.datagrams(subject)
+            gone.send(session.request())
+            gone.close()  # an answer draws ICMP port unreachable
+        case 2:
+            probe.datagrams(subject).send(b"")
+        case 3:
+            probe.datagrams(subject).send(session.request() + LONG)
+
+
 def visit_together(subject: Subject, probe: Probe) -> None:
     """Clients that are all there and leave while the subject stands still, so that it finds all gone at once."""
     clients = [probe.connect(subject) for _ in range(TOGETHER)]
@@ -76,6 +98,19 @@ def visit_together(subject: Subject, probe: Probe) -> None:
     with subject.paused():
         for client in clients:
             client.close()
+    probe.let_settle(subject)
+
+
+def visit_in_vain(subject: Subject, probe: Probe) -> None:
+    """Clients that are gone when they are accepted, a few at a time: a queue may have room for no more."""
+
+    def waiting() -> str:
+        return f"{waits} in the listener's queue" if (waits := subject.queue()[0]) else ""
+
+    for _ in range(TOGETHER // FEW):
+        for how in Leaving:
+            probe.leave_in_the_queue(subject, how, clients=FEW)
+            probe.expect_soon(subject, "who has connected is accepted, though it has left", waiting)
     probe.let_settle(subject)
 
 
@@ -127,6 +162,17 @@ def check_leaves_nothing_of_clients_that_leave_together(subject: Subject, probe:
         session.serve()
 
     expect_level(subject, probe, TOGETHER, lambda: visit_together(subject, probe))
+    session.serve()
+
+
+@exact
+@covers("house:any/no-process-leak", "house:any/no-descriptor-leak", "house:any/survives")
+def check_leaves_nothing_of_clients_gone_before_it_accepts(subject: Subject, probe: Probe, session: Session) -> None:
+    """A connection that is over when it is accepted is closed all the same, though getpeername() fails (ENOTCONN)."""
+    with control():
+        session.serve()
+
+    expect_level(subject, probe, TOGETHER, lambda: visit_in_vain(subject, probe))
     session.serve()
 
 

@@ -8,10 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.suite import SERVICES, UDP_SERVICES, KiB, MiB, NotApplicable, covers, families, octets, profiles
+from harness.suite import (
+    SERVICES,
+    UDP_SERVICES,
+    KiB,
+    MiB,
+    NotApplicable,
+    control,
+    covers,
+    families,
+    got,
+    octets,
+    profiles,
+)
 
 if TYPE_CHECKING:
-    from harness.suite import Probe, Session, Subject
+    from harness.suite import Probe, Session, Subject, Wire
 
 PROFILES = (*SERVICES, *UDP_SERVICES)
 
@@ -27,7 +39,7 @@ def needs_a_look(subject: Subject) -> None:
 @families("v4")  # who sleeps on one family does on the other
 @covers("house:any/rests")
 def check_rests_while_nothing_comes(subject: Subject, probe: Probe, session: Session) -> None:
-    """Nobody is there, a client says nothing, a client has come and gone: the server waits for what comes next."""
+    """Nobody is there, a client says nothing, one has closed, one has reset: the server waits for what comes next."""
     needs_a_look(subject)
     probe.expect_rest(subject, "a server to which nobody has come yet waits without using the processor")
 
@@ -36,16 +48,35 @@ def check_rests_while_nothing_comes(subject: Subject, probe: Probe, session: Ses
         probe.expect_rest(subject, "a server whose client says nothing waits without using the processor")
         client.close()
         probe.expect_rest(subject, "a server whose client has left waits without using the processor")
+        session.hold().reset()
+        probe.expect_rest(subject, "a server whose client has reset waits without using the processor")
 
     session.serve()
     probe.expect_rest(subject, "a server that has served waits without using the processor")
+
+
+@profiles(*[profile for profile in UDP_SERVICES if profile != "udp-discard"])  # it answers nobody
+@families("v4")
+@covers("house:any/rests")
+def check_rests_behind_an_error_of_its_socket(subject: Subject, probe: Probe, session: Session, wire: Wire) -> None:
+    """An answer draws ICMP port unreachable: a queue of errors that nobody reads (IP_RECVERR) stays ready (poll(2))."""
+    needs_a_look(subject)
+    gone = probe.datagrams(subject)
+
+    with subject.paused():
+        gone.send(session.request())
+        gone.close()
+    with control():
+        wire.wait_for(gone, got.datagram())
+
+    probe.expect_rest(subject, "a server whose answer nobody heard waits without using the processor")
 
 
 @profiles("echo")
 @families("v4")
 @covers("house:any/rests")
 def check_rests_while_its_answer_has_no_room(subject: Subject, probe: Probe) -> None:
-    """A client reads nothing, then ends its own direction: until there is room again, nothing is to be done."""
+    """A client reads nothing, then ends its own direction: until there is room, or it resets, nothing is to be done."""
     needs_a_look(subject)
     client = probe.connect(subject, receive_buffer=4 * KiB)
 
@@ -55,6 +86,10 @@ def check_rests_while_its_answer_has_no_room(subject: Subject, probe: Probe) -> 
     client.half_close()
     probe.expect_rest(
         subject, "a server whose client has half-closed and reads nothing waits without using the processor"
+    )
+    client.reset()
+    probe.expect_rest(
+        subject, "a server whose client has reset, having read nothing, waits without using the processor"
     )
 
 

@@ -46,7 +46,7 @@ def check_ends_in_the_middle_of_a_session(
         client.read_to_end()
 
 
-@profiles(*PROFILES, *UDP_SERVICES, "udp-discard")
+@profiles(*PROFILES, *UDP_SERVICES)
 @covers("house:any/termination-signal")
 def check_ends_while_it_waits_for_clients(subject: Subject, probe: Probe) -> None:
     """With nobody connected it ends as well, and does not wait for one more client to see that it should."""

@@ -159,12 +159,17 @@ def check_one_answer_for_one_datagram(subject: Subject, probe: Probe, wire: Wire
 
 @covers("rfc862:udp/one-in-one-out")
 def check_every_one_of_many_is_answered(subject: Subject, probe: Probe) -> None:
-    """Three hundred datagrams, each sent when the one before was answered, are all answered, alike or not."""
-    client = probe.datagrams(subject)
+    """Three hundred datagrams, each sent when the one before was answered, are all answered, alike or not.
+
+    And so is another client's behind them: one that asks so much does not have the server for itself.
+    """
+    client, other = probe.datagrams(subject), probe.datagrams(subject)
 
     for datagram in numbered(100):
         for _ in range(3):
             client.expect_back(datagram)
+
+    other.expect_back(b"and me?")
 
 
 @covers("rfc862:udp/one-in-one-out")
@@ -226,6 +231,20 @@ def check_every_client_gets_its_own(subject: Subject, probe: Probe) -> None:
 
     for client in everybody:
         client.expect_nothing_before(FENCE)
+
+
+@covers("rfc862:udp/to-the-sender-only")
+def check_clients_of_the_same_port_number_are_told_apart(subject: Subject, probe: Probe, raw: Raw, wire: Wire) -> None:
+    """A client is an address and a port: two hosts whose clients have the same port number each get their own."""
+    client = probe.datagrams(subject)
+    twin = raw.datagrams(subject, port=client.near.port)
+
+    client.expect_back(b"from one host")
+    twin.send(b"from another")
+    wire.wait_for(twin, got.datagram(b"from another"))
+    client.expect_back(b"from one host again")
+
+    client.expect_nothing_before(FENCE)
 
 
 @covers("rfc862:udp/to-the-sender-only")

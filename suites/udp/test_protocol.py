@@ -44,11 +44,13 @@ def serves(subject: Subject, probe: Probe, protocol: Protocol) -> None:
 
 @covers("house:protocol/datagram-answers")
 def check_answers_as_described(subject: Subject, probe: Probe, protocol: Protocol) -> None:
-    """Every request draws the answer that the file describes, the twentieth time as the first."""
-    client = probe.datagrams(subject)
+    """Every request draws the answer that the file describes, the twentieth time as the first, and then another's."""
+    client, other = probe.datagrams(subject), probe.datagrams(subject)
 
     for _ in range(ROUNDS):
         ask_all(client, protocol)
+
+    ask_all(other, protocol)
 
 
 @covers("house:protocol/datagram-source")

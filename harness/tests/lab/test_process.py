@@ -119,6 +119,17 @@ def test_what_root_writes_beside_its_own_files_is_seen_by_nobody(lab: Lab) -> No
     assert not any(Path(folder, name).exists() for folder in ("/run", "/dev"))
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="not applicable: only root may write there at all")
+def test_what_was_written_into_run_is_there_for_the_next_program_and_gone_with_the_namespaces(lab: Lab) -> None:
+    """A server that is started again finds its pid file, as on any machine; that of the next test finds none."""
+    assert ended(lab, ["/bin/sh", "-c", "mkdir /run/served && echo 1 >/run/served/pid"])["exit"] == 0
+    assert ended(lab, ["/bin/cat", "/run/served/pid"])["stdout"] == "1\n"
+
+    lab.ask("build")
+
+    assert ended(lab, ["/bin/ls", "-d", "/run/served"])["exit"] != 0
+
+
 def ended(lab: Lab, argv: list[str], **how: Any) -> dict[str, Any]:
     started = lab.ask("start", argv=argv, environment=ENVIRONMENT, **how)
     assert gone(started.descriptors[0])

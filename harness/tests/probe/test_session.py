@@ -22,17 +22,16 @@ if TYPE_CHECKING:
 
 # One server for each profile and each sample: the first by name.
 SERVERS = {program.profile: program for program in reversed(reference_servers().values())}
-SILENT = {"udp-discard"}  # answers nothing and has no queue: whether it serves cannot be seen
 
 
 def test_every_profile_has_its_session() -> None:
     """Own protocols have it in their file."""
-    assert ORDINARY.keys() == PROFILES.keys() - SILENT
+    assert ORDINARY.keys() == PROFILES.keys()
     assert set(SERVICES) | set(UDP_SERVICES) | {"one-shot"} == ORDINARY.keys() | {"protocol", "udp-protocol"}
     assert [ordinary(name) for name in samples()] == list(samples().values())
 
 
-@pytest.mark.parametrize("profile", [profile for profile in SERVERS if profile not in SILENT])
+@pytest.mark.parametrize("profile", SERVERS)
 def test_an_ordinary_client_is_served(lab: Lab, probe: Probe, profile: str) -> None:
     """One after the other."""
     subject = start(lab, SERVERS[profile], "v4", {})
@@ -71,6 +70,20 @@ def test_one_that_answers_nothing_has_to_accept(lab: Lab, probe: Probe) -> None:
     session = Session(subject, probe, ordinary("tcp"))
 
     with pytest.raises(Mismatch, match=r"1 in the listener's queue; the subject was idle"):
+        session.serve()
+    subject.close()
+
+
+def test_one_that_answers_no_datagram_has_to_receive(lab: Lab, probe: Probe) -> None:
+    """A datagram that nobody takes waits in the kernel, and where nobody has the port it is not taken either."""
+    subject = start(lab, mutants()["udp_discard_reads_once"], "v4", {})
+    session = Session(subject, probe, ordinary("udp-discard"))
+
+    session.serve()
+    with pytest.raises(Mismatch, match=r"every datagram is received\n.*octets as the kernel counts them are left"):
+        session.serve()
+    subject.kill()
+    with pytest.raises(Mismatch, match="nobody has port"):
         session.serve()
     subject.close()
 
