@@ -5,6 +5,8 @@ waits until there is some. So what it holds is looked at after each of a few equ
 add hardly anything. Each has clients of every kind: served, and gone in the middle, with FIN and with RST. To an echo
 server comes one kind more: gone while the server holds octets that the client's window did not take, which takes
 another path through the program than the end that recv() tells.
+
+One connection that lasts is no other matter: what has come over it, and was answered, is not kept either.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from harness.suite import (
     control,
     covers,
     exact,
+    families,
     octets,
     profiles,
     requires,
@@ -37,6 +40,7 @@ PROFILES = SERVICES
 
 BATCH = 64  # clients: if one in eight leaves something behind, it is seen
 TOGETHER = 20  # clients that leave in the same moment: fewer than a queue has room for
+STREAM = 16 * MiB  # octets of one client: who keeps them is seen, and a collector of garbage soon has enough of it
 BATCHES = 6  # a pool of 256 threads, one more for each client until it is full, is full by then
 
 
@@ -157,6 +161,36 @@ def expect_to_shrink(subject: Subject, probe: Probe, held: Held, seen: list[dict
 
     expected = f"{clients} clients more, and no more than {held.spare} {held.what} in addition"
     probe.expect_soon(subject, expected, growing)
+
+
+@profiles("echo", "discard")
+@families("v4")  # who keeps what comes over one family does over the other
+@covers("house:any/keeps-no-stream", "rfc862:tcp/large-transfer-flows", "rfc863:tcp/discard-keeps-reading")
+def check_keeps_nothing_of_a_long_stream(subject: Subject, probe: Probe) -> None:
+    """What a client has sent is forgotten when it was answered or thrown away, not when the client leaves."""
+    client, part = probe.connect(subject), octets(MiB)
+
+    def go_on() -> None:
+        for _ in range(STREAM // MiB):
+            if subject.profile == "echo":
+                with requires("rfc862:tcp/large-transfer-flows"):
+                    client.expect_back(part)
+            else:
+                with requires("rfc863:tcp/discard-keeps-reading"):
+                    client.send_all(part)
+        probe.let_settle(subject)
+
+    go_on()
+    seen = [subject.footprint()["memory"] // MiB]
+
+    for _ in range(BATCHES):
+        go_on()
+        seen.append(subject.footprint()["memory"] // MiB)
+        if seen[-1] <= seen[-2] + STREAM // MiB // 2:
+            return
+
+    expected = f"of {STREAM // MiB} MiB more on one connection hardly any stays in memory"
+    raise Mismatch(expected, f"{', '.join(map(str, seen))} MiB of memory, one stretch after the other")
 
 
 @exact
