@@ -62,6 +62,8 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn what happened in a phase of a test of a suite into its row."""
+    if call.when == "call":  # the net below it (pytest-timeout) is for its body: to write a million frames takes long
+        item.config.hook.pytest_timeout_cancel_timer(item=item)
     report = yield
     if not is_judged(item.nodeid):
         return report
