@@ -62,6 +62,8 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn what happened in a phase of a test of a suite into its row."""
+    if call.when == "call":
+        _let_go_of_the_net(item)
     report = yield
     if not is_judged(item.nodeid):
         return report
@@ -77,6 +79,13 @@ def pytest_runtest_makereport(
     elif call.when == "teardown" and raised is not None:
         report.__dict__["sockspec_teardown"] = f"tear-down: {type(raised).__name__}: {raised}"
     return report
+
+
+def _let_go_of_the_net(item: pytest.Item) -> None:
+    """End the timer of pytest-timeout: it is for the body of a test, and a million frames take long to write down."""
+    cancel = getattr(item.config.hook, "pytest_timeout_cancel_timer", None)  # the plugin may be switched off
+    if cancel is not None:
+        cancel(item=item)
 
 
 def _row(item: pytest.Item, call: pytest.CallInfo[None]) -> Result:

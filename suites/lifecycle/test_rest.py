@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from harness.suite import (
     SERVICES,
     UDP_SERVICES,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 PROFILES = (*SERVICES, *UDP_SERVICES)
 
 MUCH = 16 * MiB  # octets: more than both kernels hold for one connection
+SOME = 4 * MiB  # octets: more than a server's kernel takes to send, beside the window of 4 KiB
 
 
 def needs_a_look(subject: Subject) -> None:
@@ -76,7 +79,7 @@ def check_rests_behind_an_error_of_its_socket(subject: Subject, probe: Probe, se
 @families("v4")
 @covers("house:any/rests")
 def check_rests_while_its_answer_has_no_room(subject: Subject, probe: Probe) -> None:
-    """A client reads nothing, then ends its own direction: until there is room, or it resets, nothing is to be done."""
+    """A client reads nothing, then ends its own direction: until there is room again, nothing is to be done."""
     needs_a_look(subject)
     client = probe.connect(subject, receive_buffer=4 * KiB)
 
@@ -87,10 +90,30 @@ def check_rests_while_its_answer_has_no_room(subject: Subject, probe: Probe) -> 
     probe.expect_rest(
         subject, "a server whose client has half-closed and reads nothing waits without using the processor"
     )
-    client.reset()
-    probe.expect_rest(
-        subject, "a server whose client has reset, having read nothing, waits without using the processor"
-    )
+
+
+@profiles("echo")
+@families("v4")
+@covers("house:any/rests")
+@pytest.mark.parametrize("how", ["reads_on", "resets"])
+def check_rests_when_its_answer_has_gone(subject: Subject, probe: Probe, how: str) -> None:
+    """What had no room has gone, to the client that reads on or with the one that resets: nothing is left to be done.
+
+    A socket is ready for writing nearly always: who goes on waiting for that, with nothing to write, is woken at once.
+    """
+    needs_a_look(subject)
+    client = probe.connect(subject, receive_buffer=4 * KiB)
+    text = octets(SOME)
+
+    taken = client.fill(text)
+    probe.at_rest(subject)
+    if how == "resets":
+        client.reset()
+        probe.expect_rest(subject, "a server whose client has reset, its answer unread, waits without the processor")
+    else:
+        client.widen()
+        client.expect(text[:taken])
+        probe.expect_rest(subject, "a server whose client has read its answer at last waits without the processor")
 
 
 @profiles("echo", "discard")

@@ -23,6 +23,7 @@ from harness.suite import (
     control,
     covers,
     exact,
+    families,
     got,
     quote,
     sent,
@@ -378,6 +379,37 @@ def check_clients_get_their_own_answers(subject: Subject, probe: Probe, protocol
         two.send_all(piece)
     converse(two, other, asked=1)
     finish(two, other)
+
+
+@families("v4")  # a table by descriptors knows of no family
+@covers("house:protocol/clients-apart")
+@pytest.mark.parametrize("how", ["closes", "half_closes"])
+@pytest.mark.parametrize("after", ["half_the_first", "half_the_last", "an_answer"])
+def check_what_a_client_began_goes_with_it(
+    subject: Subject, probe: Probe, protocol: Protocol, after: str, how: str
+) -> None:
+    """A client that leaves amid a request, or amid its session, leaves nothing of it to those behind it.
+
+    One of the next two gets its descriptor (a waiting accept() has taken one already), and with it what a table still
+    has under that number.
+    """
+    serves(subject, probe, protocol)
+    client = probe.connect(subject)
+    hear_greeting(client, protocol)
+
+    if after == "an_answer":
+        client.send_all(protocol.exchanges[0].send)
+        hear_answer(client, protocol, 0)
+    else:
+        client.send_all(divided(protocol.exchanges[0 if after == "half_the_first" else -1].send, None)[0])
+    let_rest(subject, probe)
+    LEAVING[how](client)
+    let_rest(subject, probe)
+    client.close()
+
+    for _ in range(2):
+        let_rest(subject, probe)
+        hold_session(subject, probe, protocol)
 
 
 @covers("house:protocol/idle-client")

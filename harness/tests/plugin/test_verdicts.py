@@ -14,6 +14,27 @@ from harness.tests.plugin.sandbox import Ran, Sandbox
 if TYPE_CHECKING:
     from pathlib import Path
 
+TAKES_LONG_TO_TELL = """
+    import select
+
+    from harness.record import evidence
+
+    def write(*told, **more):
+        select.select([], [], [], 1.0)
+        return written(*told, **more)
+
+    written, evidence.write = evidence.write, write
+
+    @pytest.mark.timeout(0.7)
+    @covers("rfc9293:MUST-12")
+    def test_misses_a_must():
+        raise Mismatch("end of stream (FIN)", "reset (RST)")
+
+    @covers("rfc9293:MUST-12")
+    def test_holds():
+        "What comes behind it is judged."
+"""
+
 EVERY_VERDICT = """
     @covers("rfc9293:MUST-12")
     def test_holds():
@@ -142,6 +163,14 @@ def test_what_breaks_while_a_test_is_judged_hides_nothing(whole: Ran) -> None:
     assert "said all the same" in row.findings[0].text
     assert "UnknownRequirement" in row.findings[0].text
     assert row.subject == "told"
+
+
+def test_what_takes_long_to_tell_does_not_break_the_run(sandbox: Sandbox) -> None:
+    """The net below a test ends with its body: half an evidence folder, and no row, would be the end of the run."""
+    sandbox.suite(TAKES_LONG_TO_TELL)
+    ran = sandbox.pytest("-n", "1")
+    assert ran.verdicts == {"misses_a_must": "fail", "holds": "pass"}
+    assert ran.code == 1, ran.out + ran.err
 
 
 def test_junit_counts_what_was_judged(whole: Ran) -> None:
