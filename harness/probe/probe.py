@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from harness.subject.patience import Waited
     from harness.subject.process import Subject
 
-_RESTLESS = 2.0  # seconds of processor time in which a subject that has something to do would have done it
+_RESTLESS = 1.0  # seconds of processor time in which a subject that has something to do would have done it
 _REST = 0.1  # seconds of idleness after which a subject waits for us, and no more for itself
 
 

@@ -127,11 +127,6 @@ class Subject:
         seen = self._lab.ask("activity", delivering=_DELIVERING)
         return Look(seen["running"], seen["ticks"], seen["unsent"], self.ended)
 
-    def work(self) -> float:
-        """How much processor time its processes have used that are still there, in seconds."""
-        ticks: int = self._lab.ask("activity")["ticks"]
-        return ticks / os.sysconf("SC_CLK_TCK")
-
     def sockets(self, *states: State, side: str = "far", listening: bool = False) -> list[dict[str, Any]]:
         """The TCP sockets in its namespace: connections (in one of `states`, if any are named) or `listening` ones."""
         self._asks_the_kernel()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 PROFILES = (*SERVICES, *UDP_SERVICES)
 
 MUCH = 16 * MiB  # octets: more than both kernels hold for one connection
-SOME = 4 * MiB  # octets: more than a server's kernel takes to send, beside the window of 4 KiB
+SOME = MiB  # octets: more than a server's kernel takes to send, beside the window of 4 KiB
 
 
 def needs_a_look(subject: Subject) -> None:
