@@ -106,7 +106,7 @@ def check_rests_when_its_answer_has_gone(subject: Subject, probe: Probe, how: st
     text = octets(SOME)
 
     taken = client.fill(text)
-    probe.at_rest(subject)
+    probe.at_rest(subject, seconds=2.0)  # one that spins is told by the check above
     if how == "resets":
         client.reset()
         probe.expect_rest(subject, "a server whose client has reset, its answer unread, waits without the processor")
