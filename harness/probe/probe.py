@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from harness.subject.process import Subject
 
 _RESTLESS = 1.0  # seconds of processor time in which a subject that has something to do would have done it
+_UNSETTLED = 3.0  # seconds of processor time after which it is not waited for either where nothing is claimed of it
 _REST = 0.1  # seconds of idleness after which a subject waits for us, and no more for itself
 
 
@@ -239,7 +240,7 @@ class Probe:
         """
         patience = self._patience(subject)
         if subject.own_tcp:  # it has no queue that could be seen
-            patience.at_rest(_REST)
+            patience.at_rest(_REST, work=_UNSETTLED)
             return
 
         def accepted(seconds: float) -> bool:
@@ -247,7 +248,7 @@ class Probe:
             return not queued or bool(select.select([], [], [], seconds)[0])
 
         patience.until(accepted)
-        patience.at_rest(_REST)
+        patience.at_rest(_REST, work=_UNSETTLED)
 
     def at_rest(self, subject: Subject, seconds: float = budget.RESPONSE) -> bool:
         """Wait, up to `seconds`, until the subject has nothing to do; whether it came to that."""
