@@ -31,10 +31,8 @@ if TYPE_CHECKING:
 IDLE = 2.0  # seconds: longer than the pauses that programs make on purpose (tutorials like sleep(1))
 STUCK = 4.0  # seconds: octets that wait to be delivered may wait for a retransmission, whose timer grows from 0.2 s
 _TURN = 0.005  # seconds between two turns at what is done meanwhile: the ring must not run full
-_SLOWER, _SLOWEST = (
-    1.05,
-    0.02,
-)  # so much longer is each turn than the last one while nothing comes, up to so many seconds
+_SLOWER = 1.05  # times as long as the turn before is each one while nothing comes
+_SLOWEST = 0.02  # seconds between two turns in the end
 _GLANCE = 0.05  # seconds before the first look: most of what is waited for comes within them
 _STARE = 0.1  # seconds between two looks from then on: to look costs the processor that the subject may need
 _TICKS = os.sysconf("SC_CLK_TCK")  # clock ticks of a second
