@@ -228,9 +228,11 @@ class Session:
             raise NotApplicable("what it has received is seen of a server that sockspec starts: use --serve")
 
         def left() -> str:
-            if all(place.port != subject.address.port for place in subject.listeners()):
+            if octets := subject.unread():
+                return f"{octets} octets as the kernel counts them are left"
+            if all(place.port != subject.address.port for place in subject.listeners()):  # asked last: it may just end
                 return f"nobody has port {subject.address.port}"
-            return f"{octets} octets as the kernel counts them are left" if (octets := subject.unread()) else ""
+            return ""
 
         self._probe.expect_soon(subject, "every datagram is received", left)
 
