@@ -7,6 +7,7 @@ would be: by the folder it lies in.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -90,16 +91,20 @@ class Sandbox:
         return self.run("harness", "check", f"--report={self.report}", *workers, *words)
 
     def start(self, module: str, *words: str) -> subprocess.Popen[str]:
-        """Start `python -m MODULE …`, outputs piped."""
-        return subprocess.Popen(
-            [sys.executable, "-m", module, *words],
-            cwd=self.root,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        """Start `python -m MODULE …`, outputs piped. It hears SIGINT, as we may not (`make test &`)."""
+        heard = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-m", module, *words],
+                cwd=self.root,
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        finally:
+            signal.signal(signal.SIGINT, heard)
 
     def run(self, module: str, *words: str) -> Ran:
         """`python -m MODULE …` to its end."""
