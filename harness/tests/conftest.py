@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from harness.lab.handle import Lab, LabUnavailable
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xdist.remote import Producer
+
+# The same examples in every run, and as long for each as a loaded machine takes.
+settings.register_profile("sockspec", deadline=None, derandomize=True, database=None)
+settings.load_profile("sockspec")
 
 # In commands `python3` is then this interpreter, not a version manager's shim that runs twenty shells first.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])

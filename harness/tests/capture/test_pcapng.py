@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.capture.pcapng import WHOLE_FRAMES, BadCapture, Capture, read, write
@@ -19,8 +19,6 @@ from harness.wire.frame import Frame
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-same_each_time = settings(deadline=None, derandomize=True, database=None)
 
 CAPTURE = Capture(
     frames=(
@@ -109,7 +107,6 @@ def captures(draw: st.DrawFn) -> Capture:
     )
 
 
-@same_each_time
 @given(captures())
 def test_any_capture_comes_back_as_it_was(capture: Capture) -> None:
     octets = write(capture)
@@ -118,7 +115,6 @@ def test_any_capture_comes_back_as_it_was(capture: Capture) -> None:
     assert read(octets) == capture
 
 
-@same_each_time
 @given(st.integers(0, len(GOLDEN) - 1))
 def test_a_file_cut_anywhere_is_never_taken_for_a_whole_one(kept: int) -> None:
     try:
@@ -129,7 +125,6 @@ def test_a_file_cut_anywhere_is_never_taken_for_a_whole_one(kept: int) -> None:
     assert capture.frames == CAPTURE.frames[: len(capture.frames)]
 
 
-@same_each_time
 @given(st.lists(st.tuples(st.integers(0, len(GOLDEN) - 1), st.integers(0, 255)), min_size=1, max_size=4))
 def test_bent_octets_are_read_or_refused(changes: list[tuple[int, int]]) -> None:
     octets = bytearray(GOLDEN)

@@ -60,7 +60,7 @@ listener = socket.create_server((sys.argv[1], int(sys.argv[2])), family=family)
 signal.pause()
 """
 
-START = 3 * READY  # seconds for the controller, its first look at the subject, and the workers
+START = 9 * READY  # seconds for the controller, its first look at the subject, and the workers
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import re
+import time
 import zlib
 from collections import Counter
 from html.parser import HTMLParser
 
 import pytest
 
-from harness.budget import Stopwatch
 from harness.report import html
 from harness.report.html import listing
 from harness.report.model import WORST_FIRST, Run
@@ -171,10 +171,10 @@ def test_requirements_stand_under_their_document() -> None:
 
 @pytest.mark.parametrize("run", [samples.passing(5000), samples.failing(834)], ids=["passing", "failing"])
 def test_five_thousand_rows_render_in_seconds(run: Run) -> None:
-    """A report of a large run is made at once."""
-    watch = Stopwatch()
+    """A report of a large run is made at once; what a loaded machine gives to others does not count."""
+    before = time.process_time()
 
     page(run)
 
     assert len(run.rows) >= 5000
-    assert watch.seconds < 20.0
+    assert time.process_time() - before < 20.0  # seconds
