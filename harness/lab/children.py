@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.lab import kernel, witness
+from harness.lab import kernel, memory, witness
 
 if TYPE_CHECKING:
     import mmap
@@ -319,8 +319,11 @@ def resources(pid: int) -> dict[str, int]:
 
 
 def footprint() -> dict[str, int]:
-    """What its programs hold together: descriptors, processes, threads, zombies, and octets of memory and addresses."""
-    found = dict.fromkeys(("descriptors", "processes", "threads", "zombies", "memory", "mapped"), 0)
+    """What its programs hold together: descriptors, processes, threads, zombies, octets of memory and of addresses.
+
+    `kept` is what of the memory no collector of garbage will give back (see `harness.lab.memory`).
+    """
+    found = dict.fromkeys(("descriptors", "processes", "threads", "zombies", "memory", "kept", "mapped"), 0)
     for pid in _pids():
         with contextlib.suppress(OSError):  # gone meanwhile
             fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
@@ -332,6 +335,7 @@ def footprint() -> dict[str, int]:
             found["mapped"] += int(fields[20])
             found["memory"] += int(fields[21]) * os.sysconf("SC_PAGESIZE")
             found["descriptors"] += len(os.listdir(f"/proc/{pid}/fd"))
+            found["kept"] += memory.kept(pid)
     return found
 
 

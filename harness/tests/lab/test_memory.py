@@ -1,0 +1,95 @@
+"""What counts of a process's memory: what it frees itself, and no garbage that waits for its collector."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.lab import memory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+PROGRAM = "55d0a0000000-55d0a0004000 rw-p 00003000 08:01 7 {}\nPrivate_Dirty: 8 kB\n"
+HEAP = "55d0a1000000-55d0a1021000 rw-p 00000000 00:00 0 [heap]\nPrivate_Dirty: 100 kB\nSwap: 20 kB\n"
+ARENA = "7f60a4000000-7f60a4021000 rw-p 00000000 00:00 0 \nShared_Dirty: 1 kB\nPrivate_Dirty: 40 kB\n"
+MAPPED = "7f60a7ff1000-7f60b0000000 rw-p 00000000 00:00 0 \nPrivate_Dirty: 4000 kB\n"
+GO = "c000000000-c000400000 rw-p 00000000 00:00 0 \nPrivate_Dirty: 3000 kB\n"
+LIBRARY = "7f60b1000000-7f60b1001000 r--p 00000000 08:01 7 {}\nPrivate_Dirty: 0 kB\n"
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
+    """What a process keeps, in KiB, whose mappings are these."""
+
+    def of(smaps: str) -> int:
+        (tmp_path / "smaps").write_text(smaps)
+        monkeypatch.setattr(memory, "_SMAPS", str(tmp_path / "smaps"))
+        return memory.kept(7) // 1024
+
+    return of
+
+
+def test_of_a_program_in_c_the_heaps_count(kept: Callable[[str], int]) -> None:
+    """That of the program and those of its threads; not what it maps itself, nor its variables."""
+    assert kept(PROGRAM.format("/srv/echo") + HEAP + ARENA + MAPPED) == 160
+
+
+def test_the_heap_of_go_does_not_count(kept: Callable[[str], int]) -> None:
+    """It has arenas as large as those of malloc(3), and collects garbage."""
+    assert kept(PROGRAM.format("/srv/echo") + GO + HEAP) == 120
+
+
+@pytest.mark.parametrize(
+    "path", ["/usr/bin/python3.11", "/opt/python/bin/python3", "/usr/lib/libpython3.12.so.1.0", "/usr/bin/python3.13t"]
+)
+def test_of_cpython_all_counts(kept: Callable[[str], int], path: str) -> None:
+    """It frees what nobody refers to, and has arenas of its own."""
+    assert kept(PROGRAM.format(path) + HEAP + MAPPED) == 4128
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/usr/lib/jvm/java-17/lib/server/libjvm.so",
+        "/usr/bin/node",
+        "/usr/bin/nodejs",
+        "/usr/bin/deno",
+        "/usr/bin/ruby3.1",
+        "/usr/lib/x86_64-linux-gnu/libruby-3.1.so.3.1.2",
+        "/usr/bin/mono-sgen",
+        "/usr/share/dotnet/shared/Microsoft.NETCore.App/8.0.0/libcoreclr.so",
+        "/usr/lib/erlang/erts-13.1.5/bin/beam.smp",
+        "/usr/lib/libpypy3.9-c.so",
+    ],
+)
+def test_of_who_collects_garbage_nothing_counts(kept: Callable[[str], int], path: str) -> None:
+    """Buffers that such a runtime takes from malloc(3) are freed when it collects: nobody knows when."""
+    assert kept(PROGRAM.format("/srv/run") + HEAP + LIBRARY.format(path)) == 0
+
+
+@pytest.mark.parametrize(
+    "path", ["/srv/node_echo", "/usr/lib/python3/dist-packages/ruby.so", "/srv/my-node", "/srv/mono.d/echo"]
+)
+def test_a_name_alone_makes_no_collector(kept: Callable[[str], int], path: str) -> None:
+    """Only a whole name is one of a runtime."""
+    assert kept(PROGRAM.format(path) + HEAP) == 120
+
+
+def test_what_is_kept_is_seen() -> None:
+    """Of this process, octet by octet as pages go; and what is given back is not counted any more."""
+    before = memory.kept(os.getpid())
+    octets = bytearray(b"?") * (8 << 20)
+
+    assert 8 << 20 <= memory.kept(os.getpid()) - before < 9 << 20
+    del octets
+    assert memory.kept(os.getpid()) - before < 1 << 20
+
+
+def test_one_that_is_gone_is_told() -> None:
+    """As OSError, as from all of proc(5)."""
+    with pytest.raises(OSError, match="No such file"):
+        memory.kept(1 << 30)
