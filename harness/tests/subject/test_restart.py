@@ -13,6 +13,7 @@ import pytest
 from harness.budget import RESPONSE, Deadline
 from harness.lab.ends import FAR
 from harness.subject.inventory import from_command, mutants, reference_servers
+from harness.subject.patience import Patience
 from harness.subject.process import Subject, start
 from harness.verdict import Mismatch, NotApplicable
 from harness.wire.segment import Endpoint
@@ -144,6 +145,7 @@ def test_a_process_that_was_left_behind_is_told_from_a_new_one(lab: Lab) -> None
 def test_a_child_does_not_stand_for_one_that_was_terminated(serving: Callable[..., Subject]) -> None:
     """Else a process that it leaves behind would be taken for the server, gone to the background."""
     subject = serving("import signal, sys\nsignal.signal(15, lambda *_: sys.exit(0))\n" + LEAVES_A_CHILD, "{host}", "8")
+    assert Patience(subject).at_rest(0.1)  # a signal just before it accepts is heard when a client comes
 
     subject.terminate()
 

@@ -216,7 +216,7 @@ def test_a_program_that_never_listens(serving: Callable[..., Subject], tmp_path:
 
 def test_a_program_that_is_busy_becoming_ready_gets_its_time(serving: Callable[..., Subject]) -> None:
     """On a loaded machine what one imports takes longer than the time after which an idle one is given up."""
-    subject = serving(IMPORTS_MUCH + BINDS, "{host}", "{port}", seconds=SOON)
+    subject = serving(IMPORTS_MUCH + BINDS, "{host}", "{port}", seconds=0.9)
 
     assert subject.address.port
 
