@@ -155,6 +155,8 @@ def _rejecting(kills: Kills, mutant: Mutant) -> str:
     tests = kills.proved_by(mutant.name)
     if tests:
         return ", ".join(tests[:NAMED]) + (f" and {len(tests) - NAMED} more" if len(tests) > NAMED else "")
+    if mutant not in kills.tried:
+        return "not asked by its own tests"
     return "HOLE" if mutant in [hole for hole, _ in kills.holes] else "never ready"
 
 

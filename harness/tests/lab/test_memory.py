@@ -80,13 +80,13 @@ def test_a_name_alone_makes_no_collector(kept: Callable[[str], int], path: str) 
 
 
 def test_what_is_kept_is_seen() -> None:
-    """Of this process, octet by octet as pages go; and what is given back is not counted any more."""
+    """Of this process, as pages go; and what is given back is not counted any more. What else it does is less."""
     before = memory.kept(os.getpid())
-    octets = bytearray(b"?") * (8 << 20)
+    octets = bytearray(b"?") * (64 << 20)
 
-    assert 8 << 20 <= memory.kept(os.getpid()) - before < 9 << 20
+    assert 56 << 20 < memory.kept(os.getpid()) - before < 72 << 20
     del octets
-    assert memory.kept(os.getpid()) - before < 1 << 20
+    assert memory.kept(os.getpid()) - before < 8 << 20
 
 
 def test_one_that_is_gone_is_told() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from harness.proof import page
 from harness.proof.kills import kill_matrix
-from harness.tests.proof.rows import CLOSES, GONE, MUTANTS, NEVER, OCTETS, UPPER, rejected, row, whole
+from harness.tests.proof.rows import CLOSES, GONE, MUTANTS, NEVER, OCTETS, SURVIVES, UPPER, rejected, row, whole
 from harness.verdict import Verdict
 
 TEXT = """\
@@ -142,6 +142,13 @@ def test_a_test_that_no_mutant_was_asked_says_so() -> None:
     kills = kill_matrix([row("a::b", NEVER.name, Verdict.NOT_APPLICABLE), row("a::c", NEVER.name)], [NEVER])
 
     assert f"  a::b  {OCTETS}  (not applicable to any mutant)" in list(page.troubles(kills))
+
+
+def test_of_a_part_of_the_tests_a_mutant_may_meet_none_of_its_own() -> None:
+    """That it was not rejected says nothing then, least of all that it was never ready."""
+    kills = kill_matrix([row("a::b", NEVER.name, covers=(SURVIVES, CLOSES))], [NEVER], partial=True)
+
+    assert f"  {NEVER.name}  {CLOSES}  not asked by its own tests" in page.text(kills).splitlines()
 
 
 def test_a_bar_does_not_break_a_table() -> None:
