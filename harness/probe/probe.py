@@ -256,12 +256,14 @@ class Probe:
 
     def expect_rest(self, subject: Subject, expected: str) -> None:
         """Claim that the subject soon has nothing to do, and has not ended either."""
+        watch, before = budget.Stopwatch(), subject.look()
         rests = self._patience(subject).at_rest(_REST, work=_RESTLESS)
         if subject.ended:
             told = subject.told()
             raise Mismatch(expected, f"it has ended: {in_a_line(told)}", details=outcome(told))
         if not rests:
-            raise Mismatch(expected, "it goes on using the processor")
+            work, lasted = subject.look().worked_since(before), watch.seconds
+            raise Mismatch(expected, f"it goes on using the processor: for {work:.1f} s of the last {lasted:.1f} s")
 
     def expect_to_last(self, subject: Subject, seconds: float, expected: str) -> None:
         """Claim that the subject does not end within so many seconds, in which nobody does anything."""

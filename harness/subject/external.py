@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import contextlib
     import signal
 
-    from harness.subject.process import Look
+    from harness.subject.look import Look
     from harness.subject.state import State
 
 _ASKED = 0.5  # seconds for whoever refuses to do so

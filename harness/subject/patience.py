@@ -14,7 +14,6 @@ on doing so for a subject that has ended.
 from __future__ import annotations
 
 import math
-import os
 import select
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.lab.link_profile import LinkProfile
-    from harness.subject.process import Look
+    from harness.subject.look import Look
 
 IDLE = 2.0  # seconds: longer than the pauses that programs make on purpose (tutorials like sleep(1))
 STUCK = 4.0  # seconds: octets that wait to be delivered may wait for a retransmission, whose timer grows from 0.2 s
@@ -35,7 +34,6 @@ _SLOWER = 1.05  # times as long as the turn before is each one while nothing com
 _SLOWEST = 0.02  # seconds between two turns in the end
 _GLANCE = 0.05  # seconds before the first look: most of what is waited for comes within them
 _STARE = 0.1  # seconds between two looks from then on: to look costs the processor that the subject may need
-_TICKS = os.sysconf("SC_CLK_TCK")  # clock ticks of a second
 _ENDED = 0.2  # seconds for what an ended subject has sent to arrive
 
 
@@ -150,7 +148,7 @@ class Patience:
             if look is None or (look.ended and not look.running):
                 return True
             first = first or look
-            if look.ticks - first.ticks >= work * _TICKS:
+            if look.worked_since(first) >= work:
                 return False
             still = before is not None and look.still_since(before)
             still_for = (still_for or Stopwatch()) if still else None

@@ -9,7 +9,6 @@ import os
 import select
 import signal
 import socket
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness import budget
@@ -17,6 +16,7 @@ from harness.budget import Deadline
 from harness.lab.ends import FAR, USERSPACE
 from harness.subject.beginning import NotReady, announced, seen, waiting_sockets
 from harness.subject.inventory import KERNEL, PORT, Program
+from harness.subject.look import Look
 from harness.subject.outcome import in_a_line, outcome
 from harness.subject.patience import Patience
 from harness.subject.protocol import transport_of
@@ -36,20 +36,6 @@ _REST = 0.1  # seconds of idleness after which it waits, and has dealt with a si
 _COMES_TO_REST = 2.0  # seconds that a subject gets for it: one that computes all the time never does
 
 _ENDS_OF_A_PAUSE: dict[Program, str] = {}  # how a program ended when it was first held still; "" if it went on
-
-
-@dataclass(frozen=True)
-class Look:
-    """One look at a subject: does it work, or wait?"""
-
-    running: int  # threads that run, or wait for a processor or a disk
-    ticks: int  # processor time used so far, in clock ticks
-    unsent: int  # octets that either TCP still has to deliver; SYN and FIN count one each, as in the sequence
-    ended: bool
-
-    def still_since(self, before: Look) -> bool:
-        """Whether nothing has moved since the look before."""
-        return not self.running and (self.ticks, self.unsent) == (before.ticks, before.unsent)
 
 
 class Subject:

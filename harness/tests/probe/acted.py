@@ -17,7 +17,7 @@ from harness.wire.segment import Endpoint
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from harness.subject.process import Look
+    from harness.subject.look import Look
 
 NEAR, FAR = Endpoint("10.9.0.1", 40000), Endpoint("10.9.0.2", 7)
 GIVEN_UP = "the subject was idle for 2.0 s"

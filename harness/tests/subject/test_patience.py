@@ -11,8 +11,8 @@ import pytest
 from harness import budget
 from harness.lab.link_profile import named
 from harness.subject import patience
+from harness.subject.look import Look
 from harness.subject.patience import Pace, Patience, Waited
-from harness.subject.process import Look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

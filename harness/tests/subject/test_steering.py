@@ -15,7 +15,8 @@ import pytest
 from harness.budget import RESPONSE
 from harness.lab.ends import NEAR
 from harness.subject.inventory import from_command, reference_servers, told_server
-from harness.subject.process import Look, Subject, start
+from harness.subject.look import Look
+from harness.subject.process import Subject, start
 from harness.verdict import Inconclusive
 
 if TYPE_CHECKING:
