@@ -9,38 +9,54 @@ CPython, and nothing of a runtime whose collector decides when free(3) is called
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 _COLLECTS = re.compile(
     rb"/(?:lib(?:coreclr|jvm|julia|mono|node|pypy|ruby)[^/]*"
     rb"|(?:beam\.smp|bun|deno|mono(?:-sgen)?|node|nodejs|ruby)[\d.-]*)$"
 )
 _COUNTS = re.compile(rb"/(?:lib)?python[\d.]*[a-z]?(?:\.so[\d.]*)?$")
-_ARENA = 64 << 20  # octets: at multiples of it the malloc(3) of glibc has the arenas of threads (HEAP_MAX_SIZE)
+_ARENA = 64 << 20  # octets that the malloc(3) of glibc reserves for the arena of a thread (HEAP_MAX_SIZE)
 _GO = range(0xC0 << 32, 0xE0 << 32)  # where Go has its heap, in arenas of the same size
 _SMAPS = "/proc/{pid}/smaps"  # proc_pid_smaps(5)
 _PRIVATE = {b"Private_Dirty:", b"Swap:"}
 
 
+class _Mapping(NamedTuple):
+    begin: int
+    end: int
+    rights: bytes
+    path: bytes
+    private: int  # octets
+
+
 def kept(pid: int) -> int:
     """What a process keeps, in octets; 0 where its runtime collects garbage. OSError if it is gone."""
-    heaps = private = 0
-    counts = in_heap = False
-    for line in Path(_SMAPS.format(pid=pid)).read_bytes().splitlines():
+    mappings = _mappings(Path(_SMAPS.format(pid=pid)).read_bytes())
+    if any(_COLLECTS.search(one.path) for one in mappings):
+        return 0
+    if any(_COUNTS.search(one.path) for one in mappings):
+        return sum(one.private for one in mappings)
+    heap = sum(one.private for one in mappings if one.path == b"[heap]")
+    return heap + sum(one.private for one, behind in pairwise(mappings) if _is_arena(one, behind))
+
+
+def _mappings(smaps: bytes) -> list[_Mapping]:
+    found: list[_Mapping] = []
+    for line in smaps.splitlines():
         name, *fields = line.split(maxsplit=5)
         if name in _PRIVATE:
-            octets = int(fields[0]) * 1024
-            private += octets
-            heaps += octets if in_heap else 0
+            last = found.pop()
+            found.append(last._replace(private=last.private + int(fields[0]) * 1024))
         elif not name.endswith(b":"):
-            rights, path = fields[0], fields[4] if len(fields) > 4 else b""
-            if _COLLECTS.search(path):
-                return 0
-            counts = counts or bool(_COUNTS.search(path))
-            in_heap = path == b"[heap]" or (rights == b"rw-p" and not path and _is_arena(name))
-    return private if counts else heaps
+            begin, end = (int(bound, 16) for bound in name.split(b"-"))
+            found.append(_Mapping(begin, end, fields[0], b"".join(fields[4:]), 0))
+    return found
 
 
-def _is_arena(place: bytes) -> bool:
-    begin, end = (int(bound, 16) for bound in place.split(b"-"))
-    return begin % _ARENA == 0 and end - begin <= _ARENA and begin not in _GO
+def _is_arena(one: _Mapping, behind: _Mapping) -> bool:
+    """Whether a mapping is one: what is used of it can be written, what is reserved behind that cannot."""
+    reserved = (behind.rights, behind.begin, behind.end) == (b"---p", one.end, one.begin + _ARENA)
+    return reserved and one.rights == b"rw-p" and not one.path and one.begin not in _GO
