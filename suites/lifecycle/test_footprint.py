@@ -2,11 +2,13 @@
 
 A runtime takes more at first: pools fill up to their size, buffers are kept for the next client, a collector of garbage
 waits until there is some. So what it holds is looked at after each of a few equal batches of clients: one of them must
-add hardly anything. Of what no collector gives back that is asked of every octet, as far as pages tell, and behind as
-many clients as one may want to remember. Each batch has clients of every kind: served, and gone in the middle, with FIN
-and with RST. To an echo server comes one kind more: gone while the server holds octets that the client's window did not
-take, which takes another path through the program than the end that recv() tells. Over UDP a datagram without data, a
-long one, and one whose sender hears no answer take other paths, too.
+add hardly anything. What no collector gives back is looked at more closely: a page for each client is seen, a note of
+each is not, and who remembers the last some hundreds of them may do so.
+
+Each batch has clients of every kind: served, and gone in the middle, with FIN and with RST. To an echo server comes one
+kind more: gone while the server holds octets that the client's window did not take, which takes another path through
+the program than the end that recv() tells. Over UDP a datagram without data, a long one, and one whose sender hears no
+answer take other paths, too.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ PROFILES = SERVICES
 
 BATCH = 64  # clients: if one in eight leaves something behind, it is seen
 EACH_TWICE = 16  # clients, of each kind two
-LONG = b"?" * 8 * KiB  # behind a request: more than a frame takes, and seen in memory if it is kept
+LONG = b"?" * 20 * KiB  # behind a request: more than a frame takes, and seen in memory if it is kept
 TOGETHER = 20  # clients that leave in the same moment: fewer than a queue has room for
 FEW = 4  # clients that wait to be accepted at once
 BATCHES = 6  # a pool of 256 threads, one more for each client until it is full, is full by then
@@ -138,7 +140,7 @@ PROCESSES = Held(
     "house:any/no-process-leak", "threads, processes and zombies", 5, lambda one: one["threads"] + one["zombies"]
 )
 DESCRIPTORS = Held("house:any/no-descriptor-leak", "open descriptors", 5, lambda one: one["descriptors"])
-UNFREED = Held("house:any/no-memory-leak", "KiB that are not freed", 96, lambda one: one["kept"] // KiB, LASTING)
+UNFREED = Held("house:any/no-memory-leak", "KiB that are not freed", 224, lambda one: one["kept"] // KiB, LASTING)
 MEMORY = Held("house:any/memory-levels-off", "MiB of memory", 9, lambda one: one["memory"] // MiB)
 ADDRESSES = Held("house:any/memory-levels-off", "MiB of address space", BATCH, lambda one: one["mapped"] // MiB)
 
