@@ -8,19 +8,22 @@ CPython, and nothing of a runtime whose collector decides when free(3) is called
 
 from __future__ import annotations
 
+import mmap
 import re
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 _COLLECTS = re.compile(
-    rb"/(?:lib(?:coreclr|jvm|julia|mono|node|pypy|ruby)[^/]*"
+    rb"/(?:lib(?:coreclr|gc\.so|guile|jvm|julia|mono|node|pypy|ruby)[^/]*"
     rb"|(?:beam\.smp|bun|deno|mono(?:-sgen)?|node|nodejs|ruby)[\d.-]*)$"
 )
+# Bound into an executable a collector is known by the variables that tune it: of Boehm's, GHC, Go, OCaml, GraalVM.
+_TUNED_BY = (b"GC_INITIAL_HEAP_SIZE", b"GHCRTS", b"GODEBUG", b"OCAMLRUNPARAM", b"com.oracle.svm")
 _COUNTS = re.compile(rb"/(?:lib)?python[\d.]*[a-z]?(?:\.so[\d.]*)?$")
 _ARENA = 64 << 20  # octets that the malloc(3) of glibc reserves for the arena of a thread (HEAP_MAX_SIZE)
-_GO = range(0xC0 << 32, 0xE0 << 32)  # where Go has its heap, in arenas of the same size
-_SMAPS = "/proc/{pid}/smaps"  # proc_pid_smaps(5)
+_PROC = "/proc"
 _PRIVATE = {b"Private_Dirty:", b"Swap:"}
 
 
@@ -34,13 +37,24 @@ class _Mapping(NamedTuple):
 
 def kept(pid: int) -> int:
     """What a process keeps, in octets; 0 where its runtime collects garbage. OSError if it is gone."""
-    mappings = _mappings(Path(_SMAPS.format(pid=pid)).read_bytes())
+    process = Path(_PROC, str(pid))
+    mappings = _mappings((process / "smaps").read_bytes())
     if any(_COLLECTS.search(one.path) for one in mappings):
+        return 0
+    executable = (process / "exe").stat()
+    if _is_tuned(process / "exe", (executable.st_dev, executable.st_ino, executable.st_mtime_ns)):
         return 0
     if any(_COUNTS.search(one.path) for one in mappings):
         return sum(one.private for one in mappings)
     heap = sum(one.private for one in mappings if one.path == b"[heap]")
     return heap + sum(one.private for one, behind in pairwise(mappings) if _is_arena(one, behind))
+
+
+@lru_cache
+def _is_tuned(executable: Path, _same: tuple[int, int, int]) -> bool:
+    """Whether a collector is bound into an executable; `_same` tells it from others that had that name."""
+    with executable.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as octets:
+        return any(octets.find(name) >= 0 for name in _TUNED_BY)
 
 
 def _mappings(smaps: bytes) -> list[_Mapping]:
@@ -59,4 +73,4 @@ def _mappings(smaps: bytes) -> list[_Mapping]:
 def _is_arena(one: _Mapping, behind: _Mapping) -> bool:
     """Whether a mapping is one: what is used of it can be written, what is reserved behind that cannot."""
     reserved = (behind.rights, behind.begin, behind.end) == (b"---p", one.end, one.begin + _ARENA)
-    return reserved and one.rights == b"rw-p" and not one.path and one.begin not in _GO
+    return reserved and one.rights == b"rw-p" and not one.path
