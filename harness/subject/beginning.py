@@ -113,7 +113,13 @@ def seen(lab: Lab, subject: Subject, seconds: float) -> Endpoint:
         # A program that goes to the background leaves its first process: as long as any is there, we wait.
         if subject.wait_end(beginning.deadline.slice(pause)) is not None:
             if not lab.ask("activity")["processes"]:
-                raise NotReady(f"{program.name!r} ended before it was ready", subject.command, subject.told())
+                told = subject.told()
+                hint = (
+                    ""
+                    if told["exit"] != 0
+                    else f", and without an error: its input is at an end (stdin is {os.devnull})"
+                )
+                raise NotReady(f"{program.name!r} ended before it was ready{hint}", subject.command, told)
             select.select([], [], [], beginning.deadline.slice(pause))  # those that are left tell no event
 
 

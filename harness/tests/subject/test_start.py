@@ -34,6 +34,7 @@ BINDS_UDP = BINDS.replace("socket.create_server((sys.argv[1], int(sys.argv[2])),
 ))  # fmt: skip
 NEVER_LISTENS = "import signal, sys\nprint('waiting for better days', file=sys.stderr, flush=True)\nsignal.pause()\n"
 ENDS = "import sys\nprint('usage: server CONFIG')\nsys.exit('server: no such file: CONFIG')\n"
+ENDS_WITH_ITS_INPUT = "import sys\nprint('press Enter to end')\nsys.stdin.readline()\n"
 CRASHES = "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n"
 IMPORTS_MUCH = "import time\nwhile time.process_time() < 1:\n    pass\n"
 COMPUTES_FOR_EVER = "while True:\n    pass\n"
@@ -184,6 +185,19 @@ def test_a_program_that_ends(serving: Callable[..., Subject], tmp_path: Path) ->
             "  status: exit 1\n"
             "  stderr: server: no such file: CONFIG\n"
             "  stdout: usage: server CONFIG"
+        ),
+        False,
+    )  # fmt: skip
+
+
+def test_a_program_that_ends_with_its_input(serving: Callable[..., Subject], tmp_path: Path) -> None:
+    """As one does that serves until somebody presses a key: what it has to know is that nobody will."""
+    assert complaint(serving, tmp_path, ENDS_WITH_ITS_INPUT) == (
+        (
+            "'server' ended before it was ready, and without an error: its input is at an end (stdin is /dev/null)\n"
+            "  command: server\n"
+            "  status: exit 0\n"
+            "  stdout: press Enter to end"
         ),
         False,
     )  # fmt: skip
