@@ -80,11 +80,12 @@ def check_says_nothing_unasked(subject: Subject, probe: Probe, wire: Wire) -> No
 
 
 @covers("rfc863:tcp/discard-keeps-reading")
-def check_takes_a_mebibyte(subject: Subject, probe: Probe, wire: Wire) -> None:
+@pytest.mark.parametrize("text", [octets(MiB), b"x" * MiB], ids=["of_any_octets", "without_a_line_end"])
+def check_takes_a_mebibyte(subject: Subject, probe: Probe, wire: Wire, text: bytes) -> None:
     """A mebibyte is acknowledged to its last octet while the client keeps its direction open."""
     client = probe.connect(subject)
 
-    client.send_all(octets(MiB))
+    client.send_all(text)
 
     wire.wait_for(client, got.acked(MiB))
 
