@@ -267,6 +267,23 @@ def check_pipelined_requests_are_all_answered(subject: Subject, probe: Probe, pr
             raise Mismatch(expected, missed.actual) from None
 
 
+@covers("house:protocol/answers-what-is-whole")
+def check_an_answer_does_not_wait_for_the_next_request(subject: Subject, probe: Probe, protocol: Protocol) -> None:
+    """A request that comes together with the first half of the next one is answered before the rest of that comes."""
+    if not protocol.pipelining:
+        raise NotApplicable("the file of the protocol does not say pipelining = true")
+    following = protocol.exchanges[1:] + (protocol.exchanges if protocol.repeatable else ())
+    if not following:
+        raise NotApplicable("nothing may be asked behind the only request of the protocol's file")
+    serves(subject, probe, protocol)
+    client = probe.connect(subject)
+    hear_greeting(client, protocol)
+
+    client.send_all(protocol.exchanges[0].send + divided(following[0].send, None)[0])
+
+    hear_answer(client, protocol, 0)
+
+
 @covers("house:protocol/repeats", "house:any/survives")
 def check_every_session_is_like_the_first(subject: Subject, probe: Probe, protocol: Protocol) -> None:
     """A hundred times the same answers: on one connection where all may be said again, else client after client."""
