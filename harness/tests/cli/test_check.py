@@ -152,7 +152,7 @@ def test_a_subject_that_floods_its_output_is_judged(sandbox: Sandbox) -> None:
     assert (ran.code, ran.verdicts) == (Exit.HOLDS, {"comes_back[v4]": "pass"}), ran.out + ran.err
     (row,) = ran.record.results
     said = (ran.folder / row.evidence / "subject.txt").read_text()
-    assert "octets left out" in said or "stdout, 65536 octets" in said, "how much is read while it runs is its own luck"
+    assert "octets left out" in said or "\nstdout, " in said, "how much is read while it runs is its own luck"
     assert len(said) < 200_000
 
 
