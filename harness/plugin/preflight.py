@@ -6,6 +6,7 @@ address at which nobody is.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -22,15 +23,22 @@ from harness.subject.process import start
 if TYPE_CHECKING:
     from harness.plugin.options import Settings
     from harness.subject.inventory import Program
+    from harness.subject.process import Subject
+
+_MOMENT = 0.2  # seconds between two looks at whether a program has opened all its sockets
+_LOOKS = 10
 
 
 def absent_families(lab: Lab, program: Program) -> dict[str, str]:
     """Why the program does not offer a family ("v4", "v6"), for those that it does not; NotReady if it offers none."""
     refused: dict[str, NotReady] = {}
+    told = ""
     for family in ("v4", "v6"):
         lab.ask("build")
         try:
-            start(lab, program, family, dict(os.environ)).close()
+            with contextlib.closing(start(lab, program, family, dict(os.environ))) as subject:
+                if not told and (told := judged_of_several(subject)):
+                    sys.stderr.write(f"sockspec: {told}\n")
         except NotReady as reason:
             refused[family] = reason
             if not program.takes_host and not reason.usage:
@@ -41,6 +49,25 @@ def absent_families(lab: Lab, program: Program) -> dict[str, str]:
     if len(refused) == 2:
         raise refused["v4"]
     return {family: f"the subject does not serve IP{family}: {reason.what}" for family, reason in refused.items()}
+
+
+def judged_of_several(subject: Subject) -> str:
+    """Which of the ports that it has the tests will take, where its command does not say; empty if it has but one.
+
+    Erlang with a node name has two more, epmd's among them; others serve their metrics on one.
+    """
+    if subject.program.takes_port:
+        return ""
+    before = subject.look()
+    for _ in range(_LOOKS):
+        if subject.wait_end(_MOMENT) is not None or (now := subject.look()).still_since(before):
+            break
+        before = now
+    places = [place for place in subject.listeners() if place.reached_at(subject.family)]
+    if len({place.port for place in places}) < 2:
+        return ""
+    waits = ", ".join(map(str, places))
+    return f"{subject.name!r} waits on {waits}; judged is {subject.address}: a command with {{port}} tells which"
 
 
 @pytest.hookimpl(tryfirst=True)

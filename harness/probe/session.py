@@ -90,6 +90,12 @@ class Session:
         """What such a client asks first; nothing where the profile has it ask nothing."""
         return self.request() if self._protocol.exchanges else b""
 
+    def ask(self, client: DatagramClient) -> None:
+        """All that such a client asks in its datagrams, from its own port; a claim that it is served."""
+        for exchange in self._protocol.exchanges:
+            client.send(exchange.send)
+            self._expect_answered(client, exchange.answer)
+
     def serve_together(self, clients: int) -> None:
         """So many clients whose datagrams wait together when the server looks; a claim that each gets its one answer.
 
@@ -211,9 +217,7 @@ class Session:
 
     def _exchange_datagrams(self) -> None:
         client = self._probe.datagrams(self._subject)
-        for exchange in self._protocol.exchanges:
-            client.send(exchange.send)
-            self._expect_answered(client, exchange.answer)
+        self.ask(client)
         client.close()
 
     def _expect_answered(self, client: DatagramClient, answer: Answer, who: str = "") -> None:

@@ -11,7 +11,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Ending, KiB, Leaving, MiB, Mismatch, control, covers, got, octets, quote, sent
+from harness.suite import (
+    Ending,
+    KiB,
+    Leaving,
+    MiB,
+    Mismatch,
+    control,
+    covers,
+    families,
+    got,
+    octets,
+    quote,
+    sent,
+    wall_clock,
+)
 
 if TYPE_CHECKING:
     from harness.suite import Client, Probe, Subject, Wire
@@ -20,6 +34,7 @@ PROFILES = ("chargen",)
 
 LINE = 72  # characters of the pattern of RFC 864 on a line
 PRINTING = bytes(range(0x20, 0x7F))
+SILENCE = 11.0  # seconds: more than the ten that are a favourite limit, and far from minutes
 HOARD = 64 * MiB  # octets of memory: what no runtime takes for one client that does not read
 
 
@@ -29,6 +44,12 @@ def expect_stream(client: Client, size: int) -> bytes:
     if len(came) < size:
         raise Mismatch(f"octets come as long as they are read, here {size}", f"only {len(came)} came")
     return came
+
+
+def let_a_second_pass(subject: Subject, probe: Probe) -> None:
+    """Do nothing, as a client that reads slowly."""
+    over = wall_clock() + 1.0
+    probe.expect_soon(subject, "our clock goes on", lambda: "" if wall_clock() >= over else "not yet")
 
 
 def generates(subject: Subject, probe: Probe) -> None:
@@ -60,6 +81,25 @@ def check_text_of_the_client_does_no_harm(subject: Subject, probe: Probe, wire: 
     expect_stream(client, 100 * KiB)
     client.send_all(b"QUIT\r\n")
     expect_stream(client, 100 * KiB)
+
+
+@families("v4")  # a clock, not an address, would end it
+@pytest.mark.slow(seconds=SILENCE)
+@covers("rfc864:tcp/tcp-chargen-streams-on-connect")
+def check_streams_on_to_a_client_that_says_nothing_for_long(subject: Subject, probe: Probe) -> None:
+    """A client that reads a little now and then, and is silent for eleven seconds, still gets more."""
+    client = probe.connect(subject, receive_buffer=4 * KiB)
+    over = wall_clock() + SILENCE
+
+    while wall_clock() < over:
+        expect_stream(client, 4 * KiB)
+        let_a_second_pass(subject, probe)
+
+    try:
+        expect_stream(client, 300 * KiB)  # more than its kernel has from before
+    except Mismatch as missed:
+        expected = f"{missed.expected}, though the client has said nothing for {SILENCE:g} s"
+        raise Mismatch(expected, f"{missed.actual}, then {client.ended or 'nothing more'}") from None
 
 
 @covers("rfc864:tcp/chargen-respects-flow-control")

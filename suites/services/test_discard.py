@@ -10,13 +10,29 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Ending, KiB, Leaving, MiB, Mismatch, control, covers, exact, got, octets, quote, sent
+from harness.suite import (
+    Ending,
+    KiB,
+    Leaving,
+    MiB,
+    Mismatch,
+    control,
+    covers,
+    exact,
+    families,
+    got,
+    octets,
+    quote,
+    sent,
+    wall_clock,
+)
 
 if TYPE_CHECKING:
     from harness.suite import Probe, Subject, Wire
 
 PROFILES = ("discard",)
 
+SILENCE = 11.0  # seconds: more than the ten that are a favourite limit, and far from minutes
 MUCH = 4 * MiB  # octets: more than the buffers of both kernels take together
 
 TEXTS = (
@@ -64,11 +80,12 @@ def check_says_nothing_unasked(subject: Subject, probe: Probe, wire: Wire) -> No
 
 
 @covers("rfc863:tcp/discard-keeps-reading")
-def check_takes_a_mebibyte(subject: Subject, probe: Probe, wire: Wire) -> None:
+@pytest.mark.parametrize("text", [octets(MiB), b"x" * MiB], ids=["of_any_octets", "without_a_line_end"])
+def check_takes_a_mebibyte(subject: Subject, probe: Probe, wire: Wire, text: bytes) -> None:
     """A mebibyte is acknowledged to its last octet while the client keeps its direction open."""
     client = probe.connect(subject)
 
-    client.send_all(octets(MiB))
+    client.send_all(text)
 
     wire.wait_for(client, got.acked(MiB))
 
@@ -119,6 +136,26 @@ def check_lasts_until_the_client_closes(subject: Subject, probe: Probe, wire: Wi
 
     flow = wire.flow(client)
     flow.before(flow.expect(sent.FIN)).expect_no(got.FIN | got.RST)
+
+
+@families("v4")  # a clock, not an address, would end it
+@pytest.mark.slow(seconds=SILENCE)
+@covers("rfc863:tcp/discard-ends-on-client-close")
+def check_lasts_while_nothing_is_said(subject: Subject, probe: Probe) -> None:
+    """A client that is silent for eleven seconds finds its connection as it was, and ends it itself."""
+    client = probe.connect(subject)
+    client.send_all(b"before")
+
+    began = wall_clock()
+    while client.ended is None and wall_clock() < began + SILENCE:
+        assert not client.read(1), "nothing comes"
+
+    if client.ended is not None:
+        after = f"after {wall_clock() - began:.1f} s"
+        raise Mismatch(f"the connection stands while nothing is said for {SILENCE:g} s", f"{client.ended} {after}")
+    client.send_all(b"behind")
+    client.half_close()
+    client.expect_end(Ending.EOF)
 
 
 @covers("rfc863:tcp/discard-ends-on-client-close")

@@ -27,6 +27,7 @@ from harness.suite import (
     got,
     quote,
     sent,
+    wall_clock,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ PROFILES = ("protocol",)
 LONGEST = 16 * KiB  # octets within which an answer is complete, where no end of stream tells
 LARGE = 64 * KiB  # octets: what is larger takes too long through a tiny window
 ROUNDS = 100
+
+PAUSE = 6.0  # seconds amid a request: who looks up from waiting now and then does so each second, or each five
+SILENCE = 11.0  # seconds between requests: more than the ten that are a favourite limit, and far from minutes
 
 # What is sent in one piece: more than one read takes, or a table has places for. But both directions have to fit into
 # the buffers of the kernels, for a server may write all its answers before it reads on, and nobody reads meanwhile.
@@ -54,6 +58,7 @@ RUBBISH = {
 SEAMS = re.compile(rb"\r(?=\n)|[\xc0-\xff](?=[\x80-\xbf])")  # what comes before the middle of a line end or a character
 MOST_CUTS = 16  # of one request: the server is let rest at each
 
+PAUSES = {"behind_its_first_octet": 1, "before_its_last_octet": -1}
 PIECES = {"octets": 1, "sevens": 7, "halves": None}
 LEAVING: dict[str, Callable[[Client], None]] = {
     "closes": lambda client: client.close(),
@@ -134,6 +139,15 @@ def let_rest(subject: Subject, probe: Probe) -> None:
         probe.let_settle(subject)
 
 
+def keep_silent(client: Client, seconds: float) -> bytes:
+    """Say nothing for so long, or until the connection ends; what came meanwhile."""
+    over = wall_clock() + seconds
+    came = b""
+    while client.ended is None and wall_clock() < over:
+        came += client.read(1)
+    return came
+
+
 def expect_no_reset(subject: Subject, probe: Probe, wire: Wire, client: Client) -> None:
     """Claim that the connection was not reset, and is not behind its FIN either."""
     let_rest(subject, probe)
@@ -204,6 +218,35 @@ def check_a_line_end_or_a_character_may_be_torn(subject: Subject, probe: Probe, 
         hear_answer(client, protocol, number)
 
 
+@families("v4")  # a clock, not an address, would lose it
+@pytest.mark.slow(seconds=PAUSE)
+@covers("house:protocol/segmentation")
+@pytest.mark.parametrize("cut", PAUSES.values(), ids=PAUSES.keys())
+def check_a_pause_amid_a_request_does_not_matter(subject: Subject, probe: Probe, protocol: Protocol, cut: int) -> None:
+    """A request of which the rest comes six seconds later, as from a person at a keyboard, is answered as any other.
+
+    A server may end such a client, to protect itself; but who goes on listening to it has not forgotten what it said.
+    """
+    request = protocol.exchanges[0].send
+    if len(request) < 2:
+        raise NotApplicable("the first request of the protocol's file has one octet")
+    serves(subject, probe, protocol)
+    client = probe.connect(subject)
+    hear_greeting(client, protocol)
+
+    client.send_all(request[:cut])
+    came = keep_silent(client, PAUSE)
+    if client.ended is not None:
+        raise NotApplicable(f"needs a server that waits {PAUSE:g} s for the rest of a request: {client.ended}")
+    assert not came, "nothing comes amid a request"
+    client.send_all(request[cut:])
+
+    try:
+        hear_answer(client, protocol, 0)
+    except Mismatch as missed:
+        raise Mismatch(f"{missed.expected}, though its parts came {PAUSE:g} s apart", missed.actual) from None
+
+
 @covers("house:protocol/pipelining")
 def check_pipelined_requests_are_all_answered(subject: Subject, probe: Probe, protocol: Protocol) -> None:
     """Requests that arrive together, more than one read takes, are each answered, in their order."""
@@ -222,6 +265,23 @@ def check_pipelined_requests_are_all_answered(subject: Subject, probe: Probe, pr
         except Mismatch as missed:
             expected = f"{missed.expected}, in round {number} of {rounds} that were asked in one piece"
             raise Mismatch(expected, missed.actual) from None
+
+
+@covers("house:protocol/answers-what-is-whole")
+def check_an_answer_does_not_wait_for_the_next_request(subject: Subject, probe: Probe, protocol: Protocol) -> None:
+    """A request that comes together with the first half of the next one is answered before the rest of that comes."""
+    if not protocol.pipelining:
+        raise NotApplicable("the file of the protocol does not say pipelining = true")
+    following = protocol.exchanges[1:] + (protocol.exchanges if protocol.repeatable else ())
+    if not following:
+        raise NotApplicable("nothing may be asked behind the only request of the protocol's file")
+    serves(subject, probe, protocol)
+    client = probe.connect(subject)
+    hear_greeting(client, protocol)
+
+    client.send_all(protocol.exchanges[0].send + divided(following[0].send, None)[0])
+
+    hear_answer(client, protocol, 0)
 
 
 @covers("house:protocol/repeats", "house:any/survives")
@@ -297,6 +357,32 @@ def check_leaves_closing_to_the_client(subject: Subject, probe: Probe, wire: Wir
 
     flow = wire.flow(client)
     flow.before(flow.expect(sent.FIN)).expect_no(got.FIN | got.RST)
+
+
+@families("v4")  # a clock, not an address, would end it
+@pytest.mark.slow(seconds=SILENCE)
+@covers("house:protocol/lasts-while-idle")
+def check_lasts_while_nothing_is_said(subject: Subject, probe: Probe, protocol: Protocol) -> None:
+    """A client that is silent for eleven seconds, before the last request or behind it, keeps its connection."""
+    client = probe.connect(subject)
+    last = len(protocol.exchanges) - 1
+    with control():
+        hear_greeting(client, protocol)
+        for number in range(last if protocol.server_closes else last + 1):
+            client.send_all(protocol.exchanges[number].send)
+            hear_answer(client, protocol, number)
+
+    began = wall_clock()
+    assert not keep_silent(client, SILENCE), "nothing comes unasked"
+
+    if client.ended is not None:
+        after = f"after {wall_clock() - began:.1f} s"
+        raise Mismatch(f"the connection stands while nothing is said for {SILENCE:g} s", f"{client.ended} {after}")
+    if protocol.server_closes:
+        client.send_all(protocol.exchanges[last].send)
+        hear_answer(client, protocol, last)
+    elif protocol.repeatable:
+        converse(client, protocol)
 
 
 @exact

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.suite import UDP_SERVICES, control, covers
+import pytest
+
+from harness.suite import UDP_SERVICES, Mismatch, NotApplicable, control, covers, families
 
 if TYPE_CHECKING:
-    from harness.suite import Raw, Session, Subject
+    from harness.suite import Probe, Raw, Session, Subject
 
 PROFILES = UDP_SERVICES
 
 TOGETHER = 12  # clients: what they send and what they get fits any receive buffer
+PAUSE = 6.0  # seconds: whoever forgets a client that says nothing does so after five, or fewer
 
 
 @covers("house:any/datagrams-together")
@@ -21,6 +24,26 @@ def check_clients_that_ask_together_are_each_answered(session: Session) -> None:
         session.serve()
 
     session.serve_together(TOGETHER)
+
+
+@families("v4")  # a clock, not an address, would forget it
+@pytest.mark.slow(seconds=PAUSE)
+@covers("house:any/answers-after-a-pause")
+def check_a_client_that_pauses_is_answered_as_before(subject: Subject, probe: Probe, session: Session) -> None:
+    """A client that asks again from the same port, six seconds later, is answered as at first."""
+    if not subject.managed:
+        raise NotApplicable("others may ask it meanwhile: start it with --serve")
+    client = probe.datagrams(subject)
+    with control():
+        session.ask(client)
+
+    probe.expect_to_last(subject, PAUSE, f"it goes on waiting for clients, {PAUSE:g} s without one")
+
+    try:
+        session.ask(client)
+    except Mismatch as missed:
+        expected = f"a client that asks again, {PAUSE:g} s later, is answered: {missed.expected}"
+        raise Mismatch(expected, missed.actual, details=missed.details) from missed
 
 
 @covers("house:any/no-port-to-answer")
