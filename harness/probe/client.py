@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from harness.wire.segment import Endpoint
 
 _CHUNK = 1 << 18  # octets per recv() or send()
+_GLANCE = 0.1  # seconds between two looks at what else is to be done
 _BROKEN = {errno.ECONNRESET, errno.EPIPE}
 
 
@@ -139,6 +140,24 @@ class Client:
         if self.ended is None:
             self._receive()
         return self._take(len(self._kept))
+
+    def keep_silent(self, seconds: float) -> bytes:
+        """Say nothing for `seconds`, or until the connection ends; what came meanwhile."""
+        deadline = budget.Deadline(seconds)
+        while self.ended is None and not deadline.over:
+            self._patience.meanwhile()
+            if self._poll(select.POLLIN, deadline.slice(_GLANCE)):
+                self._receive()
+        return self._take(len(self._kept))
+
+    def expect_to_stand(self, seconds: float) -> None:
+        """Claim that the connection stands while nothing is said for `seconds`, and that nothing comes."""
+        watch = budget.Stopwatch()
+        came = self.keep_silent(seconds)
+        if came or self.ended is not None:
+            actual = f"{quote(came)} came" if came else str(self.ended)
+            expected = f"the connection stands while nothing is said for {seconds:g} s"
+            raise Mismatch(expected, f"{actual} after {watch.seconds:.1f} s")
 
     def wait_for_more(self) -> str:
         """Wait for a further octet or the end of the stream; why nothing came, empty if something did."""

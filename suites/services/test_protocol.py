@@ -27,7 +27,6 @@ from harness.suite import (
     got,
     quote,
     sent,
-    wall_clock,
 )
 
 if TYPE_CHECKING:
@@ -139,15 +138,6 @@ def let_rest(subject: Subject, probe: Probe) -> None:
         probe.let_settle(subject)
 
 
-def keep_silent(client: Client, seconds: float) -> bytes:
-    """Say nothing for so long, or until the connection ends; what came meanwhile."""
-    over = wall_clock() + seconds
-    came = b""
-    while client.ended is None and wall_clock() < over:
-        came += client.read(1)
-    return came
-
-
 def expect_no_reset(subject: Subject, probe: Probe, wire: Wire, client: Client) -> None:
     """Claim that the connection was not reset, and is not behind its FIN either."""
     let_rest(subject, probe)
@@ -235,7 +225,7 @@ def check_a_pause_amid_a_request_does_not_matter(subject: Subject, probe: Probe,
     hear_greeting(client, protocol)
 
     client.send_all(request[:cut])
-    came = keep_silent(client, PAUSE)
+    came = client.keep_silent(PAUSE)
     if client.ended is not None:
         raise NotApplicable(f"needs a server that waits {PAUSE:g} s for the rest of a request: {client.ended}")
     assert not came, "nothing comes amid a request"
@@ -372,12 +362,8 @@ def check_lasts_while_nothing_is_said(subject: Subject, probe: Probe, protocol: 
             client.send_all(protocol.exchanges[number].send)
             hear_answer(client, protocol, number)
 
-    began = wall_clock()
-    assert not keep_silent(client, SILENCE), "nothing comes unasked"
+    client.expect_to_stand(SILENCE)
 
-    if client.ended is not None:
-        after = f"after {wall_clock() - began:.1f} s"
-        raise Mismatch(f"the connection stands while nothing is said for {SILENCE:g} s", f"{client.ended} {after}")
     if protocol.server_closes:
         client.send_all(protocol.exchanges[last].send)
         hear_answer(client, protocol, last)

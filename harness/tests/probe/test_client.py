@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import select
 import zlib
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ from harness.verdict import Mismatch
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+
+    from harness.tests.probe.acted import Acted
 
 LONG = octets(10 * KiB)
 
@@ -80,6 +83,38 @@ def test_long_octets_are_not_quoted() -> None:
     assert expected == "10240 octets unchanged"
     assert actual.startswith("differs at offset 5000: expected '")
     assert "got '?" in actual
+
+
+# --- silence
+
+
+def test_a_connection_stands_while_nothing_is_said() -> None:
+    """And what is said behind the silence is heard."""
+    with acted() as pair:
+        pair.client.expect_to_stand(0.01)
+
+        pair.theirs.send(b"behind")
+        pair.client.expect(b"behind")
+
+
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [
+        (lambda pair: pair.theirs.close(), r"end of stream \(FIN\) after 0\.\d s"),
+        (lambda pair: pair.reset(), r"reset \(RST\) after 0\.\d s"),
+        (lambda pair: pair.theirs.send(b"bye"), r"'bye' came after 0\.\d s"),
+    ],
+    ids=["closes", "resets", "speaks"],
+)
+def test_silence_that_is_broken_is_told(act: Callable[[Acted], object], said: str) -> None:
+    """By whom, and when: a limit that a server has is seen in the seconds."""
+    with acted() as pair:
+        act(pair)
+
+        expected, actual = claimed(lambda: pair.client.expect_to_stand(0.01))
+
+    assert expected == "the connection stands while nothing is said for 0.01 s"
+    assert re.fullmatch(said, actual)
 
 
 # --- octets that must come back
