@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import select
 import socket
 from typing import TYPE_CHECKING, Protocol, Self
@@ -250,9 +251,12 @@ class Probe:
         patience.until(accepted)
         patience.at_rest(_REST, work=_UNSETTLED)
 
-    def at_rest(self, subject: Subject, seconds: float = budget.RESPONSE) -> bool:
-        """Wait, up to `seconds`, until the subject has nothing to do; whether it came to that."""
-        return self._patience(subject).at_rest(_REST, seconds)
+    def at_rest(self, subject: Subject, seconds: float = budget.RESPONSE, *, work: float = math.inf) -> bool:
+        """Wait, up to `seconds`, until the subject has nothing to do; whether it came to that.
+
+        One that has used `work` seconds of processor time meanwhile is not waited for any longer.
+        """
+        return self._patience(subject).at_rest(_REST, seconds, work=work)
 
     def expect_rest(self, subject: Subject, expected: str) -> None:
         """Claim that the subject soon has nothing to do, and has not ended either."""

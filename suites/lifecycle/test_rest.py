@@ -15,6 +15,7 @@ from harness.suite import (
     UDP_SERVICES,
     KiB,
     MiB,
+    Mismatch,
     NotApplicable,
     control,
     covers,
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 PROFILES = (*SERVICES, *UDP_SERVICES)
 
 MUCH = 16 * MiB  # octets: more than both kernels hold for one connection
+LITTLE = 0.2  # seconds of processor time: many times what the end of one client costs
+TRIES = 3  # clients, lest a runtime that just then cleans up be taken for one that spins
 SOME = MiB  # octets: more than a server's kernel takes to send, beside the window of 4 KiB
 
 
@@ -56,6 +59,30 @@ def check_rests_while_nothing_comes(subject: Subject, probe: Probe, session: Ses
 
     session.serve()
     probe.expect_rest(subject, "a server that has served waits without using the processor")
+
+
+@profiles(*SERVICES)
+@families("v4")
+@covers("house:any/rests")
+def check_has_nothing_to_do_behind_a_client(subject: Subject, probe: Probe, session: Session) -> None:
+    """A client that has closed costs next to nothing: who reads its end again and again until a time is over spins.
+
+    How long it spins is the program's affair, how much of the processor it gets meanwhile that of the machine. So it is
+    not waited for until it rests: behind one client of three it must have done so before it has used the little.
+    """
+    needs_a_look(subject)
+    with control():
+        session.serve()
+
+    for _ in range(TRIES):
+        session.serve()
+        if probe.at_rest(subject, work=LITTLE):
+            return
+
+    raise Mismatch(
+        "a server whose client has closed soon waits without using the processor",
+        f"behind each of {TRIES} clients it was still at work after {LITTLE} s of processor time",
+    )
 
 
 @profiles(*[profile for profile in UDP_SERVICES if profile != "udp-discard"])  # it answers nobody
