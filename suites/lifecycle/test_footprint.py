@@ -165,7 +165,9 @@ def check_leaves_nothing_of_clients_that_leave_together(subject: Subject, probe:
 
 
 @exact
-@covers("house:any/no-process-leak", "house:any/no-descriptor-leak", "house:any/survives")
+@covers(
+    "house:any/no-process-leak", "house:any/no-descriptor-leak", "house:any/memory-levels-off", "house:any/survives"
+)
 def check_leaves_nothing_of_clients_gone_before_it_accepts(subject: Subject, probe: Probe, session: Session) -> None:
     """A connection that is over when it is accepted is closed all the same, though getpeername() fails (ENOTCONN)."""
     with control():

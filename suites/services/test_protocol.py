@@ -51,6 +51,8 @@ RUBBISH = {
     "no_utf_8": b"\xff\xfe \xc3\x28\r\n",
 }
 
+ENDLESS = b"x" * 20000  # more than a buffer for requests has room for
+
 SEAMS = re.compile(rb"\r(?=\n)|[\xc0-\xff](?=[\x80-\xbf])")  # what comes before the middle of a line end or a character
 MOST_CUTS = 16  # of one request: the server is let rest at each
 
@@ -455,6 +457,28 @@ def check_survives_rubbish(subject: Subject, probe: Probe, protocol: Protocol, r
     client = probe.connect(subject)
     hear_greeting(client, protocol)
     client.send_some(rubbish)
+    let_rest(subject, probe)
+    client.close()
+
+    hold_session(subject, probe, protocol)
+
+
+@exact
+@covers("house:any/survives")
+@pytest.mark.parametrize("behind", ["nothing", "half_a_request"])
+def check_survives_a_request_without_end(subject: Subject, probe: Probe, protocol: Protocol, behind: str) -> None:
+    """Octets that become no request, behind some that wait in the server's buffer too, find no way out of it.
+
+    A read of as many octets as the buffer has, behind those that it holds, writes past its end.
+    """
+    serves(subject, probe, protocol)
+
+    client = probe.connect(subject)
+    hear_greeting(client, protocol)
+    if behind == "half_a_request":
+        client.send_some(divided(protocol.exchanges[0].send, None)[0])
+        let_rest(subject, probe)
+    client.send_some(ENDLESS)
     let_rest(subject, probe)
     client.close()
 
