@@ -324,6 +324,33 @@ def check_clients_that_leave_cost_nobody_the_service(subject: Subject, probe: Pr
             client.expect_back(b"I am still here")
 
 
+@exact
+@covers("rfc862:tcp/clients-independent", "house:any/leavers-cost-nobody")
+@pytest.mark.parametrize("how", ["close", "reset"])
+def check_clients_that_leave_together_cost_nobody_the_service(subject: Subject, probe: Probe, how: str) -> None:
+    """Three clients have left and five have spoken when the server looks: the five are served, then and later.
+
+    A program that lets the last in its table take the place of who left, while it walks through it, may lose one.
+    """
+    clients = [probe.connect(subject) for _ in range(8)]
+    for client in clients:
+        client.expect_back(b"I am here")
+    leaving = [clients[place] for place in (0, 3, 7)]  # first, last, and one between
+    staying = [client for client in clients if client not in leaving]
+
+    with requires("house:any/leavers-cost-nobody"):
+        with subject.paused():
+            for client in leaving:
+                getattr(client, how)()
+            for client in staying:
+                client.send_all(b"I stay")
+        for client in staying:
+            client.expect(b"I stay")
+        probe.let_settle(subject)
+        for client in staying:
+            client.expect_back(b"I am still here")
+
+
 @covers("rfc862:tcp/idle-client-does-not-block")
 def check_an_idle_client_does_not_block_others(subject: Subject, probe: Probe) -> None:
     """A client that connects and says nothing keeps nobody from being served."""
