@@ -365,6 +365,7 @@ def check_small_segments(subject: Subject, probe: Probe, protocol: Protocol) -> 
 @pytest.mark.parametrize("early", ["half_a_request", "a_request"])
 def check_clients_get_their_own_answers(subject: Subject, probe: Probe, protocol: Protocol, early: str) -> None:
     """Of two clients that ask at the same time each gets its own answers and no other, be it one after the other."""
+    serves(subject, probe, protocol)
     one, two = probe.connect(subject), probe.connect(subject)
     other = protocol.of(2)
     pieces = divided(other.exchanges[0].send, None if early == "half_a_request" else len(other.exchanges[0].send))
