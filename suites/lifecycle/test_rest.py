@@ -17,6 +17,7 @@ from harness.suite import (
     MiB,
     Mismatch,
     NotApplicable,
+    State,
     control,
     covers,
     families,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 PROFILES = (*SERVICES, *UDP_SERVICES)
 
 MUCH = 16 * MiB  # octets: more than both kernels hold for one connection
+REST = 16 * KiB  # octets: fewer than servers let wait before they read no further
 LITTLE = 0.2  # seconds of processor time: many times what the end of one client costs
 TRIES = 3  # clients, lest a runtime that just then cleans up be taken for one that spins
 SOME = MiB  # octets: more than a server's kernel takes to send, beside the window of 4 KiB
@@ -116,6 +118,29 @@ def check_rests_while_its_answer_has_no_room(subject: Subject, probe: Probe) -> 
     client.half_close()
     probe.expect_rest(
         subject, "a server whose client has half-closed and reads nothing waits without using the processor"
+    )
+
+
+@profiles("echo")
+@families("v4")
+@covers("house:any/rests")
+def check_rests_while_a_rest_has_no_room_and_the_end_has_come(subject: Subject, probe: Probe) -> None:
+    """A client that reads nothing ends its direction when the server owes it a little: the end is read once, not again.
+
+    With more than a little a server reads no further, and does not meet the end.
+    """
+    needs_a_look(subject)
+    client = probe.connect(subject, receive_buffer=4 * KiB)
+    said = held = 0
+
+    while said < MUCH and said - held < REST and (taken := client.fill(octets(REST))):
+        said += taken
+        probe.at_rest(subject, seconds=2.0)  # one that spins already is told by the check above
+        held = sum(one["unsent"] for one in subject.sockets(State.ESTABLISHED)) + 4 * KiB
+    client.half_close()
+
+    probe.expect_rest(
+        subject, "a server that owes a little to a client that has half-closed and reads nothing rests until it reads"
     )
 
 
