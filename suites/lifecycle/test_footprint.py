@@ -41,6 +41,7 @@ BATCH = 64  # clients: if one in eight leaves something behind, it is seen
 LONG = b"?" * 2 * KiB  # behind a request: more than a frame takes
 TOGETHER = 20  # clients that leave in the same moment: fewer than a queue has room for
 FEW = 4  # clients that wait to be accepted at once
+ORDER = (0, 3, 1, 6, 2, 4, 5, 7)  # in which clients leave: the first, one between, and the last at last
 BATCHES = 6  # a pool of 256 threads, one more for each client until it is full, is full by then
 
 
@@ -206,17 +207,41 @@ def expect_to_shrink(subject: Subject, probe: Probe, held: Held, seen: list[dict
     probe.expect_soon(subject, expected, growing)
 
 
-@exact
-@covers("house:any/no-close-wait")
-def check_leaves_no_connection_in_close_wait(subject: Subject, probe: Probe, session: Session) -> None:
-    """When all clients have closed, the server closes its end of each connection, too."""
+def expect_none_in_close_wait(subject: Subject, probe: Probe, clients: int) -> None:
+    """Claim that of so many connections whose clients have closed none soon is in CLOSE-WAIT."""
 
     def waiting() -> str:
         count = len(subject.sockets(State.CLOSE_WAIT))
-        return f"{count} of {BATCH} connections are in CLOSE-WAIT" if count else ""
-
-    with control():
-        session.serve()
-    visit(subject, probe, session)
+        return f"{count} of {clients} connections are in CLOSE-WAIT" if count else ""
 
     probe.expect_soon(subject, "no connection stays in CLOSE-WAIT", waiting)
+
+
+@exact
+@covers("house:any/no-close-wait", "house:any/survives")
+def check_leaves_no_connection_in_close_wait(subject: Subject, probe: Probe, session: Session) -> None:
+    """When all clients have closed, the server closes its end of each connection, too."""
+    with control():
+        session.serve()
+    with requires("house:any/survives"):
+        visit(subject, probe, session)
+
+    expect_none_in_close_wait(subject, probe, BATCH)
+
+
+@exact
+@covers("house:any/no-close-wait")
+def check_leaves_no_connection_in_close_wait_whoever_leaves_first(
+    subject: Subject, probe: Probe, session: Session
+) -> None:
+    """Eight clients that are there together leave in another order than they came: the server hears each of them."""
+    with control():
+        session.serve()
+    clients = [probe.connect(subject, receive_buffer=4 * KiB) for _ in range(len(ORDER))]
+    probe.let_settle(subject)
+
+    for place in ORDER:
+        clients[place].close()
+        probe.let_settle(subject)
+
+    expect_none_in_close_wait(subject, probe, len(ORDER))
