@@ -17,6 +17,7 @@ from harness.probe.client import Client
 from harness.probe.datagram import DatagramClient
 from harness.subject.outcome import in_a_line, outcome
 from harness.subject.patience import Patience, Watched
+from harness.subject.process import Subject
 from harness.verdict import Mismatch
 from harness.wire.segment import Endpoint
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from harness.lab.near import Near
     from harness.probe.ending import Leaving
     from harness.subject.patience import Waited
-    from harness.subject.process import Subject
 
 _RESTLESS = 1.0  # seconds of processor time in which a subject that has something to do would have done it
 _UNSETTLED = 3.0  # seconds of processor time after which it is not waited for either where nothing is claimed of it
@@ -186,10 +186,19 @@ class Probe:
         self._opened.append(attempt)
         return attempt
 
+    def room_for(self, subject: Reached, clients: int) -> int:
+        """How many of so many clients can wait at once to be accepted: behind listen(1) two (listen(2)), on Linux.
+
+        Nobody owes more room than that: whoever comes beyond gets no answer to its SYN as long as the subject stands.
+        """
+        if not isinstance(subject, Subject) or subject.own_tcp:
+            return clients
+        return min(clients, subject.queue()[1] + 1)
+
     def leave_in_the_queue(self, subject: Subject, how: Leaving, text: bytes = b"", *, clients: int = 3) -> None:
         """Let clients connect, say this and leave while the subject stands still: they are gone when it accepts."""
         with subject.paused():
-            for _ in range(clients):
+            for _ in range(self.room_for(subject, clients)):
                 client = self.connect(subject)
                 client.send_all(text)
                 client.leave(how)
