@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import select
 import socket
 from typing import TYPE_CHECKING, Protocol, Self
@@ -16,6 +17,7 @@ from harness.probe.client import Client
 from harness.probe.datagram import DatagramClient
 from harness.subject.outcome import in_a_line, outcome
 from harness.subject.patience import Patience, Watched
+from harness.subject.process import Subject
 from harness.verdict import Mismatch
 from harness.wire.segment import Endpoint
 
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from harness.lab.near import Near
     from harness.probe.ending import Leaving
     from harness.subject.patience import Waited
-    from harness.subject.process import Subject
 
 _RESTLESS = 1.0  # seconds of processor time in which a subject that has something to do would have done it
 _UNSETTLED = 3.0  # seconds of processor time after which it is not waited for either where nothing is claimed of it
@@ -185,10 +186,19 @@ class Probe:
         self._opened.append(attempt)
         return attempt
 
+    def room_for(self, subject: Reached, clients: int) -> int:
+        """How many of so many clients can wait at once to be accepted: behind listen(1) two (listen(2)), on Linux.
+
+        Nobody owes more room than that: whoever comes beyond gets no answer to its SYN as long as the subject stands.
+        """
+        if not isinstance(subject, Subject) or subject.own_tcp:
+            return clients
+        return min(clients, subject.queue()[1] + 1)
+
     def leave_in_the_queue(self, subject: Subject, how: Leaving, text: bytes = b"", *, clients: int = 3) -> None:
         """Let clients connect, say this and leave while the subject stands still: they are gone when it accepts."""
         with subject.paused():
-            for _ in range(clients):
+            for _ in range(self.room_for(subject, clients)):
                 client = self.connect(subject)
                 client.send_all(text)
                 client.leave(how)
@@ -250,9 +260,12 @@ class Probe:
         patience.until(accepted)
         patience.at_rest(_REST, work=_UNSETTLED)
 
-    def at_rest(self, subject: Subject, seconds: float = budget.RESPONSE) -> bool:
-        """Wait, up to `seconds`, until the subject has nothing to do; whether it came to that."""
-        return self._patience(subject).at_rest(_REST, seconds)
+    def at_rest(self, subject: Subject, seconds: float = budget.RESPONSE, *, work: float = math.inf) -> bool:
+        """Wait, up to `seconds`, until the subject has nothing to do; whether it came to that.
+
+        One that has used `work` seconds of processor time meanwhile is not waited for any longer.
+        """
+        return self._patience(subject).at_rest(_REST, seconds, work=work)
 
     def expect_rest(self, subject: Subject, expected: str) -> None:
         """Claim that the subject soon has nothing to do, and has not ended either."""

@@ -45,6 +45,7 @@ EACH_TWICE = 16  # clients, of each kind two
 LONG = b"?" * 20 * KiB  # behind a request: more than a frame takes, and seen in memory if it is kept
 TOGETHER = 20  # clients that leave in the same moment: fewer than a queue has room for
 FEW = 4  # clients that wait to be accepted at once
+ORDER = (0, 3, 1, 6, 2, 4, 5, 7)  # in which clients leave: the first, one between, and the last at last
 BATCHES = 6  # a pool of 256 threads, one more for each client until it is full, is full by then
 LASTING = 12  # batches: who remembers its last clients, some hundreds, remembers no more of them then
 
@@ -182,7 +183,9 @@ def check_leaves_nothing_of_clients_that_leave_together(subject: Subject, probe:
 
 
 @exact
-@covers("house:any/no-process-leak", "house:any/no-descriptor-leak", "house:any/survives")
+@covers(
+    "house:any/no-process-leak", "house:any/no-descriptor-leak", "house:any/memory-levels-off", "house:any/survives"
+)
 def check_leaves_nothing_of_clients_gone_before_it_accepts(subject: Subject, probe: Probe, session: Session) -> None:
     """A connection that is over when it is accepted is closed all the same, though getpeername() fails (ENOTCONN)."""
     with control():
@@ -228,18 +231,41 @@ def _listed(counts: list[int]) -> str:
     return ", ".join(words) if len(words) <= BATCHES + 1 else f"{', '.join(words[:3])} … {', '.join(words[-3:])}"
 
 
+def expect_none_in_close_wait(subject: Subject, probe: Probe, clients: int) -> None:
+    """Claim that of so many connections whose clients have closed none soon is in CLOSE-WAIT."""
+
+    def waiting() -> str:
+        count = len(subject.sockets(State.CLOSE_WAIT))
+        return f"{count} of {clients} connections are in CLOSE-WAIT" if count else ""
+
+    probe.expect_soon(subject, "no connection stays in CLOSE-WAIT", waiting)
+
+
 @exact
 @covers("house:any/no-close-wait", "house:any/survives")
 def check_leaves_no_connection_in_close_wait(subject: Subject, probe: Probe, session: Session) -> None:
     """When all clients have closed, the server closes its end of each connection, too."""
-
-    def waiting() -> str:
-        count = len(subject.sockets(State.CLOSE_WAIT))
-        return f"{count} of {EACH_TWICE} connections are in CLOSE-WAIT" if count else ""
-
     with control():
         session.serve()
     with requires("house:any/survives"):
         visit(subject, probe, session, EACH_TWICE)
 
-    probe.expect_soon(subject, "no connection stays in CLOSE-WAIT", waiting)
+    expect_none_in_close_wait(subject, probe, EACH_TWICE)
+
+
+@exact
+@covers("house:any/no-close-wait")
+def check_leaves_no_connection_in_close_wait_whoever_leaves_first(
+    subject: Subject, probe: Probe, session: Session
+) -> None:
+    """Eight clients that are there together leave in another order than they came: the server hears each of them."""
+    with control():
+        session.serve()
+    clients = [probe.connect(subject, receive_buffer=4 * KiB) for _ in range(len(ORDER))]
+    probe.let_settle(subject)
+
+    for place in ORDER:
+        clients[place].close()
+        probe.let_settle(subject)
+
+    expect_none_in_close_wait(subject, probe, len(ORDER))

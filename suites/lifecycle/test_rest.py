@@ -15,7 +15,9 @@ from harness.suite import (
     UDP_SERVICES,
     KiB,
     MiB,
+    Mismatch,
     NotApplicable,
+    State,
     control,
     covers,
     families,
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 PROFILES = (*SERVICES, *UDP_SERVICES)
 
 MUCH = 16 * MiB  # octets: more than both kernels hold for one connection
+REST = 16 * KiB  # octets: fewer than servers let wait before they read no further
+LITTLE = 0.2  # seconds of processor time: many times what the end of one client costs
+TRIES = 3  # clients, lest a runtime that just then cleans up be taken for one that spins
 SOME = MiB  # octets: more than a server's kernel takes to send, beside the window of 4 KiB
 
 
@@ -56,6 +61,30 @@ def check_rests_while_nothing_comes(subject: Subject, probe: Probe, session: Ses
 
     session.serve()
     probe.expect_rest(subject, "a server that has served waits without using the processor")
+
+
+@profiles(*SERVICES)
+@families("v4")
+@covers("house:any/rests")
+def check_has_nothing_to_do_behind_a_client(subject: Subject, probe: Probe, session: Session) -> None:
+    """A client that has closed costs next to nothing: who reads its end again and again until a time is over spins.
+
+    How long it spins is the program's affair, how much of the processor it gets meanwhile that of the machine. So it is
+    not waited for until it rests: behind one client of three it must have done so before it has used the little.
+    """
+    needs_a_look(subject)
+    with control():
+        session.serve()
+
+    for _ in range(TRIES):
+        session.serve()
+        if probe.at_rest(subject, work=LITTLE):
+            return
+
+    raise Mismatch(
+        "a server whose client has closed soon waits without using the processor",
+        f"behind each of {TRIES} clients it was still at work after {LITTLE} s of processor time",
+    )
 
 
 @profiles(*[profile for profile in UDP_SERVICES if profile != "udp-discard"])  # it answers nobody
@@ -89,6 +118,29 @@ def check_rests_while_its_answer_has_no_room(subject: Subject, probe: Probe) -> 
     client.half_close()
     probe.expect_rest(
         subject, "a server whose client has half-closed and reads nothing waits without using the processor"
+    )
+
+
+@profiles("echo")
+@families("v4")
+@covers("house:any/rests")
+def check_rests_while_a_rest_has_no_room_and_the_end_has_come(subject: Subject, probe: Probe) -> None:
+    """A client that reads nothing ends its direction when the server owes it a little: the end is read once, not again.
+
+    With more than a little a server reads no further, and does not meet the end.
+    """
+    needs_a_look(subject)
+    client = probe.connect(subject, receive_buffer=4 * KiB)
+    said = held = 0
+
+    while said < MUCH and said - held < REST and (taken := client.fill(octets(REST))):
+        said += taken
+        probe.at_rest(subject, seconds=2.0)  # one that spins already is told by the check above
+        held = sum(one["unsent"] for one in subject.sockets(State.ESTABLISHED)) + 4 * KiB
+    client.half_close()
+
+    probe.expect_rest(
+        subject, "a server that owes a little to a client that has half-closed and reads nothing rests until it reads"
     )
 
 

@@ -98,7 +98,7 @@ def check_starts_again_behind_clients_that_waited(subject: Subject, probe: Probe
         session.serve()
 
     with subject.paused():
-        waiting = [probe.connect(subject) for _ in range(3)]
+        waiting = [probe.connect(subject) for _ in range(probe.room_for(subject, 3))]
         kill(subject, probe)
     with control():
         for client in waiting:

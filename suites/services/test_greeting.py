@@ -90,7 +90,7 @@ def check_greets_client_after_client(subject: Subject, probe: Probe) -> None:
     for _ in range(30):
         greets(subject, probe)
     with subject.paused() if subject.managed else contextlib.nullcontext():
-        crowd = [probe.connect(subject) for _ in range(3)]
+        crowd = [probe.connect(subject) for _ in range(probe.room_for(subject, 3))]
     for client in crowd:
         expect_greeting(client)
         client.expect_end(Ending.EOF)

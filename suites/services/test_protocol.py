@@ -54,6 +54,8 @@ RUBBISH = {
     "no_utf_8": b"\xff\xfe \xc3\x28\r\n",
 }
 
+ENDLESS = b"x" * 20000  # more than a buffer for requests has room for
+
 SEAMS = re.compile(rb"\r(?=\n)|[\xc0-\xff](?=[\x80-\xbf])")  # what comes before the middle of a line end or a character
 MOST_CUTS = 16  # of one request: the server is let rest at each
 
@@ -435,6 +437,7 @@ def check_small_segments(subject: Subject, probe: Probe, protocol: Protocol) -> 
 @pytest.mark.parametrize("early", ["half_a_request", "a_request"])
 def check_clients_get_their_own_answers(subject: Subject, probe: Probe, protocol: Protocol, early: str) -> None:
     """Of two clients that ask at the same time each gets its own answers and no other, be it one after the other."""
+    serves(subject, probe, protocol)
     one, two = probe.connect(subject), probe.connect(subject)
     other = protocol.of(2)
     pieces = divided(other.exchanges[0].send, None if early == "half_a_request" else len(other.exchanges[0].send))
@@ -527,6 +530,28 @@ def check_survives_rubbish(subject: Subject, probe: Probe, protocol: Protocol, r
     client = probe.connect(subject)
     hear_greeting(client, protocol)
     client.send_some(rubbish)
+    let_rest(subject, probe)
+    client.close()
+
+    hold_session(subject, probe, protocol)
+
+
+@exact
+@covers("house:any/survives")
+@pytest.mark.parametrize("behind", ["nothing", "half_a_request"])
+def check_survives_a_request_without_end(subject: Subject, probe: Probe, protocol: Protocol, behind: str) -> None:
+    """Octets that become no request, behind some that wait in the server's buffer too, find no way out of it.
+
+    A read of as many octets as the buffer has, behind those that it holds, writes past its end.
+    """
+    serves(subject, probe, protocol)
+
+    client = probe.connect(subject)
+    hear_greeting(client, protocol)
+    if behind == "half_a_request":
+        client.send_some(divided(protocol.exchanges[0].send, None)[0])
+        let_rest(subject, probe)
+    client.send_some(ENDLESS)
     let_rest(subject, probe)
     client.close()
 

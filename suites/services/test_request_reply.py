@@ -179,7 +179,7 @@ def check_answers_client_after_client(subject: Subject, probe: Probe) -> None:
     for number in range(30):
         expect_same(usual, ask(subject, probe, f"client {number}\r\n".encode()))
     with subject.paused() if subject.managed else contextlib.nullcontext():
-        crowd = [probe.connect(subject) for _ in range(3)]
+        crowd = [probe.connect(subject) for _ in range(probe.room_for(subject, 3))]
     if subject.managed:
         probe.let_settle(subject)
     for client in crowd:

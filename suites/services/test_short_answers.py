@@ -38,7 +38,7 @@ def check_tells_client_after_client(subject: Subject, probe: Probe) -> None:
     for _ in range(30):
         tells(subject, probe)
     with subject.paused() if subject.managed else contextlib.nullcontext():
-        crowd = [probe.connect(subject) for _ in range(3)]
+        crowd = [probe.connect(subject) for _ in range(probe.room_for(subject, 3))]
     for client in crowd:
         hear(client)
 
