@@ -37,7 +37,7 @@ from harness.subject.runtime import Runtime
 from harness.subject.state import State
 from harness.verdict import Inconclusive, Mismatch, NotApplicable
 from harness.wire.checksum import checksum_fault
-from harness.wire.pattern import got, sent
+from harness.wire.pattern import Pattern, got, sent
 from harness.wire.segment import Endpoint
 from harness.wire.step import Step
 
@@ -68,6 +68,7 @@ __all__ = [
     "MiB",
     "Mismatch",
     "NotApplicable",
+    "Pattern",
     "Probe",
     "Protocol",
     "Raw",

@@ -195,6 +195,27 @@ class Probe:
             return clients
         return min(clients, subject.queue()[1] + 1)
 
+    def connect_together(self, subject: Subject, clients: int, *, receive_buffer: int | None = None) -> list[Client]:
+        """So many clients that are there at once; a claim that the subject accepts them.
+
+        Fewer where it serves one at a time and no more can wait: nobody owes more room than its own queue has.
+        """
+        there: list[Client] = []
+        while len(there) < clients:
+            if self._is_full(subject):
+                self.let_settle(subject)
+                if self._is_full(subject):
+                    break
+            there.append(self.connect(subject, receive_buffer=receive_buffer))
+        return there
+
+    def _is_full(self, subject: Subject) -> bool:
+        """Whether perhaps no more can wait: one whose ACK is still on its way is in no queue yet."""
+        if subject.own_tcp:
+            return False
+        waiting, room = subject.queue()
+        return waiting >= max(1, room)
+
     def leave_in_the_queue(self, subject: Subject, how: Leaving, text: bytes = b"", *, clients: int = 3) -> None:
         """Let clients connect, say this and leave while the subject stands still: they are gone when it accepts."""
         with subject.paused():

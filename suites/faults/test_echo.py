@@ -16,7 +16,7 @@ import pytest
 from harness.suite import Client, KiB, Mismatch, NotApplicable, covers, got, octets, requires, sent
 
 if TYPE_CHECKING:
-    from harness.suite import Link, Probe, Raw, Subject, Wire
+    from harness.suite import Link, Pattern, Probe, Raw, Subject, Wire
 
 PROFILES = ("echo",)
 
@@ -64,9 +64,19 @@ def check_lost_segment_costs_no_octet(subject: Subject, probe: Probe, link: Link
 )
 def check_lost_segment_of_the_handshake_costs_no_connection(subject: Subject, probe: Probe, link: Link) -> None:
     """Three clients, of whom one loses its SYN, one the SYN ACK and one its ACK, are all served."""
+    losses = [sent.SYN, got.SYN_ACK, sent.bare_ack()]
+    if probe.room_for(subject, len(losses)) == len(losses):
+        expect_served_in_spite_of(losses, subject, probe, link)
+    else:  # who is in the middle of its handshake takes a place, too
+        for loss in losses:
+            expect_served_in_spite_of([loss], subject, probe, link)
+
+
+def expect_served_in_spite_of(losses: list[Pattern], subject: Subject, probe: Probe, link: Link) -> None:
+    """Claim that clients, of whom each loses one segment of its handshake, are all served."""
     attempts = []
-    for pattern in (sent.SYN, got.SYN_ACK, sent.bare_ack()):
-        with link.drop(pattern, times=1):
+    for loss in losses:
+        with link.drop(loss, times=1):
             attempts.append(probe.begin_connect(subject))
 
     clients = [attempt.outcome() for attempt in attempts]
