@@ -73,7 +73,7 @@ def visit(subject: Subject, probe: Probe, session: Session, clients: int = BATCH
                     session.leave_behind_words()
                 case 7:
                     deaf = probe.connect(subject, receive_buffer=4 * KiB)
-                    deaf.fill(octets(MiB))
+                    deaf.fill(octets(256 * KiB))
                     probe.at_rest(subject, seconds=2.0)  # it has sent what the window takes, and holds the rest
                     deaf.reset()
         except Mismatch as missed:
