@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.lab import kernel, memory, witness
+from harness.lab import kernel, memory, proc, witness
 
 if TYPE_CHECKING:
     import mmap
@@ -297,7 +297,7 @@ def activity() -> dict[str, int]:
         processes += 1
         with contextlib.suppress(OSError):  # gone meanwhile
             for task in os.scandir(f"/proc/{entry.name}/task"):
-                fields = Path(task.path, "stat").read_bytes().rpartition(b")")[2].split()
+                fields = proc.status(task.path)
                 running += fields[0] in {b"R", b"D"}
                 ticks += int(fields[11]) + int(fields[12])
     return {"running": running, "ticks": ticks, "processes": processes}
@@ -309,7 +309,7 @@ def resources(pid: int) -> dict[str, int]:
     for entry in os.scandir(f"/proc/{pid}/fd"):
         with contextlib.suppress(OSError):
             links.append(os.readlink(entry.path))
-    fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    fields = proc.status(f"/proc/{pid}")
     return {
         "descriptors": len(links),
         "sockets": sum(link.startswith("socket:") for link in links),
@@ -326,7 +326,7 @@ def footprint() -> dict[str, int]:
     found = dict.fromkeys(("descriptors", "processes", "threads", "zombies", "memory", "kept", "mapped"), 0)
     for pid in _pids():
         with contextlib.suppress(OSError):  # gone meanwhile
-            fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+            fields = proc.status(f"/proc/{pid}")
             if fields[0] in {b"Z", b"X"}:
                 found["zombies"] += 1
                 continue
@@ -351,7 +351,7 @@ def limit_descriptors(pid: int, spare: int) -> int:
 def spare_descriptors(pid: int) -> int:
     """How many descriptors more a process may open under its limit (RLIMIT_NOFILE)."""
     # prlimit(2) would want the same user, proc_pid_limits(5) may be read by all.
-    limits = Path(f"/proc/{pid}/limits").read_text(encoding="ascii")
+    limits = proc.read(f"/proc/{pid}/limits").decode("ascii")
     soft = next(line.split()[3] for line in limits.splitlines() if line.startswith("Max open files"))
     return (1 << 20 if soft == "unlimited" else int(soft)) - len(os.listdir(f"/proc/{pid}/fd"))
 
@@ -378,11 +378,11 @@ def supervisor(pid: int) -> int:
 
 
 def _father(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
+    return int(proc.status(f"/proc/{pid}")[1])
 
 
 def _words(pid: int) -> bytes:
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return proc.read(f"/proc/{pid}/cmdline")
 
 
 def _pids() -> list[int]:
@@ -393,7 +393,7 @@ def all_stopped() -> bool:
     """Whether every process of the lab's programs is stopped by a signal (or has ended)."""
     for pid in _pids():
         with contextlib.suppress(OSError):  # gone meanwhile
-            state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0]
+            state = proc.status(f"/proc/{pid}")[0]
             if state not in {b"T", b"Z", b"X"}:
                 return False
     return True

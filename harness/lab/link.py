@@ -23,9 +23,8 @@ import functools
 import os
 import socket
 import struct
-from pathlib import Path
 
-from harness.lab import kernel, rtnetlink
+from harness.lab import kernel, proc, rtnetlink
 from harness.lab.ends import FAR, MIDDLE, MTU, NEAR, RAW, USERSPACE, End
 
 LARGEST_BUFFER = 1 << 20  # octets that the kernel may give a connection to send or to receive, for itself to choose
@@ -55,7 +54,7 @@ _SYSCTLS = {
 # The machine's namespaces share one table of connections, of a size that its memory decides, and who lists those of one
 # namespace walks through all of it: 0.4 ms, ten times a second for each subject that is waited for. Since Linux 6.1 a
 # namespace can have a table of its own, if the one that makes it says so. What depends on its size is set above.
-_OWN_TABLE = Path("/proc/sys/net/ipv4/tcp_child_ehash_entries")
+_OWN_TABLE = "/proc/sys/net/ipv4/tcp_child_ehash_entries"
 _TABLE = "4096"  # buckets
 
 
@@ -113,16 +112,16 @@ class Wiring:
 
 def _namespace() -> int:
     with contextlib.suppress(FileNotFoundError, PermissionError):
-        _OWN_TABLE.write_text(_TABLE, encoding="ascii")
+        proc.write(_OWN_TABLE, _TABLE)
     descriptor = kernel.new_network()
     for name, value in _SYSCTLS.items():
-        Path("/proc/sys", name).write_text(value)
+        proc.write(f"/proc/sys/{name}", value)
     return descriptor
 
 
 def _middle() -> int:
     descriptor = kernel.new_network()
-    Path("/proc/sys/net/ipv6/conf/default/disable_ipv6").write_text("1")
+    proc.write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1")
     return descriptor
 
 

@@ -9,11 +9,13 @@ CPython, and nothing of a runtime whose collector decides when free(3) is called
 from __future__ import annotations
 
 import mmap
+import os
 import re
 from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
 from typing import NamedTuple
+
+from harness.lab import proc
 
 _COLLECTS = re.compile(
     rb"/(?:lib(?:coreclr|gc\.so|guile|jvm|julia|mono|node|pypy|ruby)[^/]*"
@@ -24,7 +26,10 @@ _TUNED_BY = (b"GC_INITIAL_HEAP_SIZE", b"GHCRTS", b"GODEBUG", b"OCAMLRUNPARAM", b
 _COUNTS = re.compile(rb"/(?:lib)?python[\d.]*[a-z]?(?:\.so[\d.]*)?$")
 _ARENA = 64 << 20  # octets that the malloc(3) of glibc reserves for the arena of a thread (HEAP_MAX_SIZE)
 _PROC = "/proc"
-_PRIVATE = {b"Private_Dirty:", b"Swap:"}
+# Of the twenty and more lines of each mapping its first, and what of it is private.
+_LINES = re.compile(
+    rb"^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ *(.*)$|^(?:Private_Dirty|Swap): +(\d+) kB$", re.MULTILINE
+)
 
 
 class _Mapping(NamedTuple):
@@ -37,12 +42,12 @@ class _Mapping(NamedTuple):
 
 def kept(pid: int) -> int:
     """What a process keeps, in octets; 0 where its runtime collects garbage. OSError if it is gone."""
-    process = Path(_PROC, str(pid))
-    mappings = _mappings((process / "smaps").read_bytes())
+    place = f"{_PROC}/{pid}"
+    mappings = _mappings(proc.read(f"{place}/smaps"))
     if any(_COLLECTS.search(one.path) for one in mappings):
         return 0
-    executable = (process / "exe").stat()
-    if _is_tuned(process / "exe", (executable.st_dev, executable.st_ino, executable.st_mtime_ns)):
+    executable = os.stat(f"{place}/exe")
+    if _is_tuned(f"{place}/exe", (executable.st_dev, executable.st_ino, executable.st_mtime_ns)):
         return 0
     if any(_COUNTS.search(one.path) for one in mappings):
         return sum(one.private for one in mappings)
@@ -51,22 +56,19 @@ def kept(pid: int) -> int:
 
 
 @lru_cache
-def _is_tuned(executable: Path, _same: tuple[int, int, int]) -> bool:
+def _is_tuned(executable: str, _same: tuple[int, int, int]) -> bool:
     """Whether a collector is bound into an executable; `_same` tells it from others that had that name."""
-    with executable.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as octets:
+    with open(executable, "rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as octets:
         return any(octets.find(name) >= 0 for name in _TUNED_BY)
 
 
 def _mappings(smaps: bytes) -> list[_Mapping]:
     found: list[_Mapping] = []
-    for line in smaps.splitlines():
-        name, *fields = line.split(maxsplit=5)
-        if name in _PRIVATE:
-            last = found.pop()
-            found.append(last._replace(private=last.private + int(fields[0]) * 1024))
-        elif not name.endswith(b":"):
-            begin, end = (int(bound, 16) for bound in name.split(b"-"))
-            found.append(_Mapping(begin, end, fields[0], b"".join(fields[4:]), 0))
+    for begin, end, rights, path, private in _LINES.findall(smaps):
+        if rights:
+            found.append(_Mapping(int(begin, 16), int(end, 16), rights, path, 0))
+        elif private != b"0":
+            found[-1] = found[-1]._replace(private=found[-1].private + int(private) * 1024)
     return found
 
 

@@ -23,11 +23,10 @@ import signal
 import socket
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.budget import Deadline
-from harness.lab import builder, children, fence, kernel, packet, sockdiag, witness
+from harness.lab import builder, children, fence, kernel, packet, proc, sockdiag, witness
 from harness.lab.ends import FAR, HANDED_OVER, LARGEST_MESSAGE
 from harness.lab.furnishing import PrivateRun, furnish
 
@@ -255,7 +254,7 @@ class Lab:
         if not name.startswith("net/") or ".." in name:
             raise PermissionError(f"{name} is no setting of a network namespace")
         with self._at(side):
-            Path("/proc/sys", name).write_text(value)
+            proc.write(f"/proc/sys/{name}", value)
         return {}
 
     def fence(self, nonce: int) -> dict[str, Any]:

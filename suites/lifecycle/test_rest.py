@@ -33,8 +33,8 @@ PROFILES = (*SERVICES, *UDP_SERVICES)
 
 MUCH = 16 * MiB  # octets: more than both kernels hold for one connection
 REST = 16 * KiB  # octets: fewer than servers let wait before they read no further
-LITTLE = 0.2  # seconds of processor time: many times what the end of one client costs
-TRIES = 3  # clients, lest a runtime that just then cleans up be taken for one that spins
+LITTLE = 0.1  # seconds of processor time: many times what the end of one client costs
+TRIES = 5  # clients, lest a runtime that just then compiles or cleans up be taken for one that spins
 SOME = MiB  # octets: more than a server's kernel takes to send, beside the window of 4 KiB
 
 
@@ -70,7 +70,7 @@ def check_has_nothing_to_do_behind_a_client(subject: Subject, probe: Probe, sess
     """A client that has closed costs next to nothing: who reads its end again and again until a time is over spins.
 
     How long it spins is the program's affair, how much of the processor it gets meanwhile that of the machine. So it is
-    not waited for until it rests: behind one client of three it must have done so before it has used the little.
+    not waited for until it rests: behind one client of five it must have done so before it has used the little.
     """
     needs_a_look(subject)
     with control():
