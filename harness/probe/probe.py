@@ -203,7 +203,7 @@ class Probe:
         there: list[Client] = []
         while len(there) < clients:
             if self._is_full(subject):
-                self.let_settle(subject)
+                self.at_rest(subject, seconds=2.0)  # one that serves many has accepted them all by then
                 if self._is_full(subject):
                     break
             there.append(self.connect(subject, receive_buffer=receive_buffer))

@@ -245,7 +245,7 @@ def test_which_of_several_ports_is_judged_is_told(sandbox: Sandbox) -> None:
     sandbox.program(
         "several",
         f'#!{sys.executable}\nimport socket\nlisteners = [socket.create_server(("", port)) for port in (4369, 9999)]\n'
-        "while True:\n    listeners[1].accept()[0].send(b'once')\n",
+        "while client := listeners[0].accept()[0]:\n    client.sendall(client.recv(5))\n",
     )
     ran = sandbox.check("--serve", "./several", "--profile", "echo")
     expected = "sockspec: './several' waits on 0.0.0.0:4369, 0.0.0.0:9999; judged is 10.9.0.2:4369: a command with"
