@@ -1,4 +1,4 @@
-"""What the programs of a lab find around them: a /proc, an /etc/hosts and a host name of their own.
+"""What the programs of a lab find around them: a /proc, a /dev, a /run, an /etc/hosts and a host name of their own.
 
 All of it lies in the mount namespace of the lab process, and goes away with it.
 """

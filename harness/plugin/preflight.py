@@ -18,6 +18,7 @@ from harness.plugin.options import absent_key, place_of, read
 from harness.report.model import Exit
 from harness.subject import external
 from harness.subject.beginning import NotReady
+from harness.subject.patience import Patience
 from harness.subject.process import start
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from harness.subject.inventory import Program
     from harness.subject.process import Subject
 
-_MOMENT = 0.2  # seconds between two looks at whether a program has opened all its sockets
-_LOOKS = 10
+_MOMENT = 0.2  # seconds of idleness after which a program has opened all its sockets
+_ALL = 2.0  # seconds that it gets for it
 
 
 def absent_families(lab: Lab, program: Program) -> dict[str, str]:
@@ -58,11 +59,7 @@ def judged_of_several(subject: Subject) -> str:
     """
     if subject.program.takes_port:
         return ""
-    before = subject.look()
-    for _ in range(_LOOKS):
-        if subject.wait_end(_MOMENT) is not None or (now := subject.look()).still_since(before):
-            break
-        before = now
+    Patience(subject).at_rest(_MOMENT, _ALL)
     places = [place for place in subject.listeners() if place.reached_at(subject.family)]
     if len({place.port for place in places}) < 2:
         return ""
