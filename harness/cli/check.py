@@ -118,6 +118,8 @@ def pytest_arguments(chosen: argparse.Namespace) -> list[str]:
         *("-qq", "--no-header", "--no-summary", "--tb=no", "--show-capture=no", "--sockspec-quiet"),
         # A run leaves nothing outside its report: pytest-xdist would have pytest make a folder for temporary files.
         *("-p", "no:tmpdir"),
+        # No test of the suites uses it, and to load it costs each worker a sixth of a second.
+        *("-p", "no:hypothesispytest"),
         # A warning of somebody's library is no reason to stop judging.
         *("--override-ini", "filterwarnings=default", "--disable-warnings"),
         *workers.words(_workers(chosen)),

@@ -67,10 +67,12 @@ class Ledger:
 
     def plan(self, nodeids: Sequence[str]) -> None:
         """Take down what will be judged; every worker says the same, the first counts."""
+        if self._store is not None:
+            return
         judged = tuple(naming.stable_id(nodeid) for nodeid in nodeids if is_judged(nodeid))
         settings = settings_of(self._config)
         # A shard without a test is recorded too: a merge would miss it otherwise.
-        if self._store is not None or not (judged or settings.shard):
+        if not (judged or settings.shard):
             return
         self._store = Store(self.folder)
         self._store.begin(

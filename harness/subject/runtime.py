@@ -200,10 +200,14 @@ class Pending:
         """Whether it has returned."""
         return self._process.has_answer(self._number)
 
+    def returns_within(self, seconds: float) -> bool:
+        """Whether it has returned, or does so within `seconds`."""
+        return self._process.has_answer(self._number, seconds)
+
     def result(self, seconds: float = 0.0) -> Any:
         """What it returned, or the error that it raised; a claim that it returns, after a timer of up to `seconds`."""
         if seconds:
-            self._process.has_answer(self._number, seconds)
+            self.returns_within(seconds)
         return self._process.take(self._number, self._call, self._arguments)
 
     def expect_waiting(self) -> None:
