@@ -21,7 +21,7 @@ from harness.capture.certificate import Certificate, FarEnd
 from harness.capture.ring import Tap
 from harness.verdict import Inconclusive
 from harness.wire.decode import decode
-from harness.wire.flow import Flow, between
+from harness.wire.flow import Flow, sort_by_ends
 from harness.wire.segment import ACK, SYN, Segment, Truncated
 from harness.wire.step import Step
 
@@ -105,6 +105,8 @@ class Wire:
         self.tap: Tap | BothEnds = own if self._far_tap is None else BothEnds(own, self._far_tap)
         self._talkers: list[Talker] = []
         self._packets: list[Packet] = []  # what the first `_read` frames mean
+        self._sorted: dict[frozenset[Endpoint], list[Packet]] = {}  # the same by their two ends
+        self._cut = False  # one of them is not whole: what comes next may be the fragment that it waits for
         self._read = 0
         self._opening = self._fence() or ("" if near.loopback else self._early())
 
@@ -150,7 +152,8 @@ class Wire:
         capture = self._whole()
         if capture.far is None:
             raise LookupError("no relay is between the ends: what one sees the other sees, too")
-        return self._assemble(decode(frame for frame in capture.frames if frame.far), talker)
+        packets = decode(frame for frame in capture.frames if frame.far)
+        return Flow.assemble(packets, talker.near, talker.far, talker.transport)
 
     def _whole(self) -> Capture:
         capture = self.capture()
@@ -165,12 +168,14 @@ class Wire:
     def so_far(self, talker: Talker) -> Flow:
         """What was captured up to now, without a fence: to look whether something came, not that it did not."""
         self.tap.collect()
-        return self._assemble(self._decoded(), talker)
+        self._decode()
+        return self._flow(talker)
 
     def callers(self, near: Endpoint) -> tuple[Endpoint, ...]:
         """Who has sent a SYN to an end of ours up to now, the first one first."""
         self.tap.collect()
-        calls = (packet for packet in self._decoded() if isinstance(packet, Segment) and packet.destination == near)
+        self._decode()
+        calls = (packet for packet in self._packets if isinstance(packet, Segment) and packet.destination == near)
         return tuple(dict.fromkeys(packet.source for packet in calls if packet.flags & SYN and not packet.flags & ACK))
 
     def wait_for(self, talker: Talker, pattern: Pattern, *, count: int = 1, seconds: float | None = None) -> Step:
@@ -191,7 +196,8 @@ class Wire:
     def capture(self) -> Capture:
         """Everything up to now, closed by a fence."""
         closing = self._fence()
-        flows = self._flows(self._decoded())
+        self._decode()
+        flows = tuple(self._flow(talker) for talker in self._talkers)
         counts = self.tap.counts()
         holes: list[str] = []
         differing: list[str] = []
@@ -214,22 +220,20 @@ class Wire:
         seen = None if far is None else pcapng.FarTap(self._near.far_interface, far.passed, far.dropped)
         return Capture(tuple(frames), flows, certificate, self.tap.interface, counts.passed, counts.dropped, seen)
 
-    def _flows(self, decoded: list[Packet]) -> tuple[Flow, ...]:
-        packets = between(decoded)  # sorted once: a thousand clients are not sought in all that was captured
-        return tuple(
-            self._assemble(packets.get(frozenset((talker.near, talker.far)), []), talker) for talker in self._talkers
-        )
-
-    def _decoded(self) -> list[Packet]:
+    def _decode(self) -> None:
+        """Read what the tap has taken since it was done last."""
         new = self.tap.frames[self._read :]
-        if any(isinstance(packet, Truncated) for packet in self._packets):
-            self._packets, new = [], self.tap.frames  # a fragment may have been waiting for these
-        self._packets += decode(new)
+        if self._cut:
+            self._packets, self._sorted, new = [], {}, self.tap.frames
+        packets = decode(new)
+        self._cut = any(isinstance(packet, Truncated) for packet in packets)
+        self._packets += packets
+        sort_by_ends(packets, self._sorted)
         self._read = len(self.tap.frames)
-        return self._packets
 
-    def _assemble(self, packets: list[Packet], talker: Talker) -> Flow:
-        return Flow.assemble(packets, near=talker.near, far=talker.far, protocol=talker.transport)
+    def _flow(self, talker: Talker) -> Flow:
+        own = self._sorted.get(frozenset((talker.near, talker.far)), ())
+        return Flow.all_of(own, talker.near, talker.far, talker.transport)[-1]
 
     def _fence(self) -> str:
         """Send the markers round and wait until the tap has seen them come back; why it did not, empty when it did."""

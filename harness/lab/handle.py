@@ -129,7 +129,8 @@ class Lab:
                 descriptors.frombytes(octets[: len(octets) - len(octets) % descriptors.itemsize])
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)
-        return Answer(json.loads(message), descriptors.tolist())
+        values = json.loads(message.decode())  # of octets it would look for the encoding first
+        return Answer(values, descriptors.tolist())
 
     def socket(self, side: str, family: int, kind: int, protocol: int = 0) -> socket.socket:
         """A socket at one end of the link ("near" or "far"), usable here for the rest of its life."""

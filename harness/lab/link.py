@@ -35,21 +35,25 @@ _SIOCETHTOOL = 0x8946
 _OFFLOADS = (0x15, 0x17, 0x1F, 0x24, 0x2C)
 
 
-_SYSCTLS = {
-    "net/ipv6/conf/default/accept_dad": "0",
-    "net/ipv6/conf/default/accept_ra": "0",
-    "net/ipv6/conf/default/addr_gen_mode": "1",  # no link-local address, so nothing to announce
-    "net/ipv6/conf/default/router_solicitations": "0",
-    "net/ipv4/conf/default/route_localnet": "1",
-    "net/ipv4/conf/default/rp_filter": "0",
-    "net/ipv4/icmp_ratelimit": "0",  # each datagram to a closed port is told of, be it the tenth in a row
-    "net/ipv6/icmp/ratelimit": "0",
-    "net/ipv4/ip_unprivileged_port_start": "0",  # a subject may bind port 7
-    "net/ipv4/tcp_congestion_control": "reno",
-    "net/ipv4/tcp_rmem": f"4096 131072 {LARGEST_BUFFER}",
-    "net/ipv4/tcp_wmem": f"4096 16384 {LARGEST_BUFFER}",
-    "net/ipv4/tcp_max_syn_backlog": "2048",
-    "net/ipv4/tcp_max_tw_buckets": "65536",
+_SETTINGS = {  # by their folder
+    "/proc/sys/net/ipv4": {
+        "conf/default/route_localnet": "1",
+        "conf/default/rp_filter": "0",
+        "icmp_ratelimit": "0",  # each datagram to a closed port is told of, be it the tenth in a row
+        "ip_unprivileged_port_start": "0",  # a subject may bind port 7
+        "tcp_congestion_control": "reno",
+        "tcp_rmem": f"4096 131072 {LARGEST_BUFFER}",
+        "tcp_wmem": f"4096 16384 {LARGEST_BUFFER}",
+        "tcp_max_syn_backlog": "2048",
+        "tcp_max_tw_buckets": "65536",
+    },
+    "/proc/sys/net/ipv6": {
+        "conf/default/accept_dad": "0",
+        "conf/default/accept_ra": "0",
+        "conf/default/addr_gen_mode": "1",  # no link-local address, so nothing to announce
+        "conf/default/router_solicitations": "0",
+        "icmp/ratelimit": "0",
+    },
 }
 # The machine's namespaces share one table of connections, of a size that its memory decides, and who lists those of one
 # namespace walks through all of it: 0.4 ms, ten times a second for each subject that is waited for. Since Linux 6.1 a
@@ -114,8 +118,15 @@ def _namespace() -> int:
     with contextlib.suppress(FileNotFoundError, PermissionError):
         proc.write(_OWN_TABLE, _TABLE)
     descriptor = kernel.new_network()
-    for name, value in _SYSCTLS.items():
-        proc.write(f"/proc/sys/{name}", value)
+    for path, settings in _SETTINGS.items():
+        # Each namespace has folders of its own under these names, dead ones too for a while, and the kernel looks
+        # through all of them (proc_sys_compare()): once for a folder is enough.
+        folder = os.open(path, os.O_PATH)
+        try:
+            for name, value in settings.items():
+                proc.write(name, value, below=folder)
+        finally:
+            os.close(folder)
     return descriptor
 
 

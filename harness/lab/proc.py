@@ -19,9 +19,9 @@ def read(path: str) -> bytes:
     return b"".join(pieces)
 
 
-def write(path: str, text: str) -> None:
-    """Have the kernel take in a value. OSError where it refuses."""
-    descriptor = os.open(path, os.O_WRONLY)
+def write(path: str, text: str, *, below: int | None = None) -> None:
+    """Have the kernel take in a value; with `below` the path begins in that folder. OSError where it refuses."""
+    descriptor = os.open(path, os.O_WRONLY, dir_fd=below)
     try:
         os.write(descriptor, text.encode())
     finally:

@@ -308,7 +308,7 @@ def serve(control: socket.socket, building: socket.socket, run: PrivateRun) -> N
             request = control.recv(LARGEST_MESSAGE)
             if not request:
                 return
-            asked = json.loads(request)
+            asked = json.loads(request.decode())
             number = {"question": asked.pop("question")}
             answer, descriptors = _answer(lab, asked)
             if descriptors:

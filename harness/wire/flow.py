@@ -65,10 +65,21 @@ class Flow:
     @classmethod
     def assemble_all(cls, packets: Iterable[Packet], near: Endpoint, far: Endpoint, protocol: str) -> tuple[Flow, ...]:
         """Each connection between these ends, oldest first; of datagrams there is one flow only."""
+        ends = frozenset((near, far))
+        own = [packet for packet in packets if (key := key_of(packet)) is not None and key[1] == ends]
+        return cls.all_of(own, near, far, protocol)
+
+    @classmethod
+    def all_of(cls, own: Iterable[Packet], near: Endpoint, far: Endpoint, protocol: str) -> tuple[Flow, ...]:
+        """The same of packets that are all known to belong to these two ends (see `sort_by_ends`)."""
         if protocol not in PROTOCOLS:
             raise ValueError(f"a flow is of {' or '.join(PROTOCOLS)}, not of {protocol!r}")
-        key = (protocol, frozenset((near, far)))
-        own = [packet for packet in packets if key_of(packet) in (key, ("", key[1]))]
+        other = Datagram if protocol == "tcp" else Segment
+        own = [
+            packet
+            for packet in own
+            if not isinstance(packet, other) and not (isinstance(packet, IcmpError) and packet.protocol != protocol)
+        ]
         if protocol == "udp":
             return (_flow_of_datagrams(own, near, far),)
         return tuple(_flow_of_segments(connection, near, far) for connection in connections(own))
@@ -154,14 +165,12 @@ def key_of(packet: Packet) -> FlowKey | None:
     return None
 
 
-def between(packets: Iterable[Packet]) -> dict[frozenset[Endpoint], list[Packet]]:
-    """The packets sorted by their two ends, in one pass, with those that could not be read in their place."""
-    sorted_packets: dict[frozenset[Endpoint], list[Packet]] = defaultdict(list)
+def sort_by_ends(packets: Iterable[Packet], into: dict[frozenset[Endpoint], list[Packet]]) -> None:
+    """Add packets, in one pass, to those that are sorted by their two ends; what could not be read keeps its place."""
     for packet in packets:
         key = key_of(packet)
         if key is not None:
-            sorted_packets[key[1]].append(packet)
-    return dict(sorted_packets)
+            into.setdefault(key[1], []).append(packet)
 
 
 def by_ends(packets: Iterable[Packet]) -> dict[FlowKey, list[Packet]]:
