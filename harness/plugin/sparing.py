@@ -1,11 +1,14 @@
-"""What a mutant need not be asked again, in a proof: a test that has rejected it rejects it in its other variants too.
+"""What need not be asked again in a proof.
 
-Nothing more would be learned, and to be left without an answer takes seconds each time. Whoever is put to a test at all
-is said in `harness.plugin.asking`. That a test has rejected a mutant, workers tell each other by an empty file in the
-run folder.
+A test that has rejected a mutant rejects it in its other variants too: nothing more would be learned, and to be left
+without an answer takes seconds each time. Whoever is put to a test at all is said in `harness.plugin.asking`. That a
+test has rejected a mutant, workers tell each other by an empty file in the run folder.
 
-In a wide proof a test that does not cover what a mutant breaks is put to it in the first of its variants only, and not
-at all if it is marked slow: it can show that the mutant is wrong elsewhere too, but not close a hole.
+The kernel and a server of ours are put to the first variant of each test: `make test` puts all variants to all of them.
+A server by others is judged here only, so it is put to all.
+
+In a wide proof both are put to all variants, and a test that does not cover what a mutant breaks is put to it in the
+first one, or not at all if it is marked slow: it can show that the mutant is wrong elsewhere too, but not close a hole.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.plugin import naming
-from harness.plugin.asking import broken, covers_of, is_mutant
+from harness.plugin.asking import broken, covers_of, is_foreign, is_mutant
 from harness.plugin.selection import is_judged, program_of
 from harness.plugin.verdicts import folder_key
 from harness.record.result import Result
@@ -31,23 +34,30 @@ _FOLDER = "rejected"  # in the run folder
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of a wide proof, leave out further variants of tests that do not cover what a mutant breaks."""
-    if not config.option.wide or config.option.keyword:
+    """Of a proof of all, leave out the variants that need not be asked."""
+    if not config.option.mutants or config.option.keyword:
         return
     seen: set[tuple[str, str]] = set()
     spared: set[pytest.Item] = set()
     for item in items:
-        program = program_of(item) if is_judged(item.nodeid) else None
-        if program is None or not is_mutant(program):
+        if not is_judged(item.nodeid):
             continue
-        place = (item.nodeid.partition("[")[0], program.name)
-        own = broken()[program.name] in covers_of(getattr(item, "function", None))
-        if not own and (place in seen or item.get_closest_marker("slow")):
+        program = program_of(item)
+        place = (item.nodeid.partition("[")[0], program.name if program is not None else "")
+        if _spares(item, program, wide=config.option.wide, again=place in seen):
             spared.add(item)
         seen.add(place)
     if spared:
         config.hook.pytest_deselected(items=[item for item in items if item in spared])
         items[:] = [item for item in items if item not in spared]
+
+
+def _spares(item: pytest.Item, program: Program | None, *, wide: bool, again: bool) -> bool:
+    """Whether a test need not be put to a program, or to the kernel; `again` says that another variant of it is."""
+    if program is None or not is_mutant(program):
+        return again and not wide and not is_foreign(program)
+    own = broken()[program.name] in covers_of(getattr(item, "function", None))
+    return wide and not own and (again or item.get_closest_marker("slow") is not None)
 
 
 @pytest.hookimpl(tryfirst=True)
