@@ -44,11 +44,7 @@ def broken() -> dict[str, str]:
 
 def is_mutant(program: Program | None) -> bool:
     """Whether a program is one of our mutants."""
-    return program is not None and program in (
-        inventory.mutants().get(program.name),
-        inventory.wrong_runtimes().get(program.name),
-        inventory.wrong_stacks().get(program.name),
-    )
+    return program is not None and _mutants().get(program.name) == program
 
 
 def is_foreign(program: Program | None) -> bool:
@@ -68,12 +64,9 @@ def asked(programs: Iterable[Program], test: pytest.Function) -> list[Program]:
     burdens = STRESS in f"/{test.nodeid}"
     spared = _further(ours=True) if option.mutants or burdens or slow_s(test) >= _LONG else frozenset()
     spared |= _further(ours=False) if burdens else frozenset()
-    return [
-        program
-        for program in programs
-        if program.name in named
-        or (program not in spared and (option.wide or not is_mutant(program) or broken()[program.name] in covers))
-    ]
+    if not option.wide:
+        spared |= broken().keys() - _breaking(covers)
+    return [program for program in programs if program.name in named or program.name not in spared]
 
 
 def covers_of(function: Any) -> tuple[str, ...]:
@@ -89,8 +82,19 @@ def slow_s(test: pytest.Item) -> float:
 
 
 @functools.cache
-def _further(*, ours: bool) -> frozenset[Program]:
-    """The reference servers, or the servers by others, behind the first one at hand of their profile."""
+def _mutants() -> dict[str, Program]:
+    return inventory.mutants() | inventory.wrong_runtimes() | inventory.wrong_stacks()
+
+
+@functools.cache
+def _breaking(covers: tuple[str, ...]) -> frozenset[str]:
+    """The names of the mutants that break one of these requirements."""
+    return frozenset(name for name, requirement in broken().items() if requirement in covers)
+
+
+@functools.cache
+def _further(*, ours: bool) -> frozenset[str]:
+    """The names of the reference servers, or servers by others, behind the first one at hand of their profile."""
     servers = (inventory.reference_servers() if ours else foreign.programs()).values()
-    first = {program.profile: program for program in reversed(servers) if not program.absent}
-    return frozenset(servers) - frozenset(first.values())
+    first = {program.profile: program.name for program in reversed(servers) if not program.absent}
+    return frozenset(program.name for program in servers) - frozenset(first.values())

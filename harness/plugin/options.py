@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from harness.subject import external, foreign, implementations, inventory, proto
 from harness.subject.profile import PROFILES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from harness.gate.shards import Shard
     from harness.lab.link_profile import LinkProfile
     from harness.subject.implementations import Implementation
@@ -61,6 +64,19 @@ class Settings:
     def subject_name(self) -> str:
         """What a report calls the user's subject."""
         return self.address or self.programs[0].name
+
+    def programs_of(self, kinds: Iterable[str]) -> list[Program]:
+        """The programs whose profiles are of these kinds, in their order."""
+        places = sorted(place for kind in dict.fromkeys(kinds) for place in self._by_kind.get(kind, ()))
+        return [self.programs[place] for place in places]
+
+    @cached_property
+    def _by_kind(self) -> dict[str, list[int]]:
+        """Where the programs of each kind stand: hundreds of tests look for theirs among hundreds of programs."""
+        places: dict[str, list[int]] = {}
+        for place, program in enumerate(self.programs):
+            places.setdefault(protocol.kind_of(program.profile), []).append(place)
+        return places
 
 
 _NOBODY = Settings(programs=())

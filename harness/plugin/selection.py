@@ -86,8 +86,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             families = families or list(wanted)
         metafunc.parametrize("family", families, scope="function")
     if "program" in metafunc.fixturenames and not settings.given:
-        profiles = profiles_of(metafunc.function, metafunc.module)
-        fitting = [program for program in settings.programs if kind_of(program.profile) in profiles]
+        fitting = settings.programs_of(profiles_of(metafunc.function, metafunc.module))
         fitting = asked(fitting, metafunc.definition)
         if settings.implementations:  # one that speaks several of the profiles is asked once, as the first of them
             fitting = list({program.name: program for program in reversed(fitting)}.values())[::-1]

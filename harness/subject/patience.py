@@ -31,9 +31,9 @@ IDLE = 2.0  # seconds: longer than the pauses that programs make on purpose (tut
 STUCK = 4.0  # seconds: octets that wait to be delivered may wait for a retransmission, whose timer grows from 0.2 s
 _TURN = 0.005  # seconds between two turns at what is done meanwhile: the ring must not run full
 _SLOWER = 1.05  # times as long as the turn before is each one while nothing comes
-_SLOWEST = 0.02  # seconds between two turns in the end
+_SLOWEST = 0.04  # seconds between two turns in the end: a ring has room for what comes in that time
 _GLANCE = 0.05  # seconds before the first look: most of what is waited for comes within them
-_STARE = 0.1  # seconds between two looks from then on: to look costs the processor that the subject may need
+_STARE = 0.2  # seconds between two looks from then on: to look costs the processor that the subject may need
 _ENDED = 0.2  # seconds for what an ended subject has sent to arrive
 
 

@@ -104,9 +104,9 @@ def check_rests_behind_an_error_of_its_socket(subject: Subject, probe: Probe, se
 def check_rests_while_its_answer_has_no_room(subject: Subject, probe: Probe) -> None:
     """A client reads nothing, then ends its own direction: until there is room again, nothing is to be done."""
     needs_a_look(subject)
-    client = probe.connect(subject, receive_buffer=4 * KiB)
+    client, text = probe.connect(subject, receive_buffer=4 * KiB), octets(MUCH)
 
-    while client.fill(octets(MUCH)) and client.sent < MUCH:  # until what it takes has no room either
+    while client.fill(text) and client.sent < MUCH:  # until what it takes has no room either
         probe.expect_rest(subject, "a server whose client reads nothing waits without using the processor")
 
     client.half_close()
