@@ -102,7 +102,7 @@ def test_octets_on_their_way_are_waited_for_longer(clock: Clock) -> None:
         pytest.param(repeat(BUSY), id="a thread wants to run"),
         pytest.param((Look(0, ticks, 0, False) for ticks in range(1000)), id="processor time is used"),
         pytest.param((Look(0, 100, 10_000 - place, False) for place in range(1000)), id="octets are delivered"),
-        pytest.param(chain.from_iterable(repeat([*[IDLE] * 15, BUSY], 50)), id="it rests now and then"),
+        pytest.param(chain.from_iterable(repeat([*[IDLE] * 8, BUSY], 50)), id="it rests now and then"),
     ],
 )
 def test_a_busy_subject_has_the_whole_budget(clock: Clock, looks: Iterable[Look]) -> None:
@@ -118,7 +118,7 @@ def test_an_ended_subject_is_not_waited_for(clock: Clock) -> None:
 
 def test_the_process_that_was_started_may_end_before_others(clock: Clock) -> None:
     """A program that went to the background works on."""
-    looks = [Look(1, 100, 0, True)] * 20
+    looks = [Look(1, 100, 0, True)] * 10
 
     assert waited(clock, chain(looks, repeat(ENDED))) == (Waited(False, "the subject had ended"), 2.25)
 
