@@ -33,7 +33,7 @@ SECTION = "kills.md"
 MATRIX = "matrix.txt"
 
 # A mutant keeps its tests waiting, seconds at a time, where a correct server answers: so more of them overlap.
-_WORKERS_PER_CORE = 10
+_WORKERS_PER_CORE = 12
 _MUTANTS_OF_A_TEST = 4  # and correct servers: of those to which one test is put, so many at a time
 _JUDGED = {Exit.HOLDS, Exit.MISSED, Exit.BROKEN, Exit.OPEN}  # what a run that came to its end answers
 
@@ -59,7 +59,7 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         metavar="N",
         dest="workers",
         type=whole_number,
-        help="tests at a time (default: ten for each core, fewer for few tests)",
+        help="tests at a time (default: twelve for each core, fewer for few tests)",
     )
     parser.add_argument("--wide", action="store_true", help=WIDE_HELP)
     parser.add_argument("--repeat", metavar="N", type=times, default=1, help=REPEAT_HELP)
