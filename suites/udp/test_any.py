@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import UDP_SERVICES, Mismatch, NotApplicable, control, covers, families
+from harness.suite import UDP_SERVICES, Mismatch, NotApplicable, control, covers, families, requires
 
 if TYPE_CHECKING:
     from harness.suite import Probe, Raw, Session, Subject
@@ -28,9 +28,9 @@ def check_clients_that_ask_together_are_each_answered(session: Session) -> None:
 
 @families("v4")  # a clock, not an address, would forget it
 @pytest.mark.slow(seconds=PAUSE)
-@covers("house:any/answers-after-a-pause")
+@covers("house:any/answers-after-a-pause", "house:any/nothing-unasked")
 def check_a_client_that_pauses_is_answered_as_before(subject: Subject, probe: Probe, session: Session) -> None:
-    """A client that asks again from the same port, six seconds later, is answered as at first."""
+    """A client that asks again from the same port, six seconds later, is answered as at first; nothing came before."""
     if not subject.managed:
         raise NotApplicable("others may ask it meanwhile: start it with --serve")
     client = probe.datagrams(subject)
@@ -38,6 +38,10 @@ def check_a_client_that_pauses_is_answered_as_before(subject: Subject, probe: Pr
         session.ask(client)
 
     probe.expect_to_last(subject, PAUSE, f"it goes on waiting for clients, {PAUSE:g} s without one")
+    with requires("house:any/nothing-unasked"):
+        if came := client.waiting():
+            what = f"the first {came[0]}" if len(came) > 1 else str(came[0])
+            raise Mismatch("nothing comes to a client that asks nothing", f"{len(came)} came: {what}")
 
     try:
         session.ask(client)
