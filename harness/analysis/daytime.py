@@ -1,7 +1,8 @@
 """The daytime protocol (RFC 867): what a text in any form tells of a moment of our clock.
 
 The form is free and the zone the server's own, so only that is looked for which nearly every form has: the numbers of
-year and day, the month as a number or by its English name, and hours, minutes and seconds with colons.
+year and day, the month as a number or by its English name, an English name of the day of the week if there is one, and
+hours, minutes and seconds with colons.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Final
 _QUARTER: Final = 15 * 60  # seconds: zones differ by as many, or a multiple
 _TIME: Final = re.compile(r"(?<![\d:])\d{1,2}:(\d\d)(?::(\d\d))?(?![\d:])")
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _NO_MONTH: Final = {"mon", "tue", "wed", "thu", "fri", "sat", "sun", "am", "pm", "t", "z", "utc", "gmt", "nis"}
 
 
@@ -44,6 +46,8 @@ def _nearest(seconds: float) -> float:
 def _names(text: str, day: datetime) -> bool:
     """Whether year, month and day are among the numbers of a text, apart or written as one (20240229)."""
     rest = _TIME.sub(" ", text).lower()
+    if _weekdays(rest) - {day.weekday()}:
+        return False
     if any(number.startswith(f"{day:%Y%m%d}") for number in re.findall(r"\d+", rest)):
         return True
     words = {word[:3] for word in re.findall(r"[^\W\d_]+", rest)}
@@ -53,3 +57,9 @@ def _names(text: str, day: datetime) -> bool:
         month = [day.month] if words <= _NO_MONTH else []
     numbers = Counter(map(int, re.findall(r"\d+", rest)))
     return any(Counter([year, *month, day.day]) <= numbers for year in (day.year, day.year % 100))
+
+
+def _weekdays(text: str) -> set[int]:
+    """The days of the week that a text names in English, in full or by three letters and more; Monday is 0."""
+    words = [word for word in re.findall(r"[^\W\d_]+", text) if len(word) >= 3]
+    return {number for number, name in enumerate(_WEEKDAYS) for word in words if name.startswith(word)}

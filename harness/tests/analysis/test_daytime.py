@@ -26,6 +26,8 @@ MOMENT = datetime(2026, 11, 26, 21, 5, 9, tzinfo=UTC).timestamp()
         "26. listopadu 2026",
         "jeudi 26 novembre 2026, 21:05:09",
         "2026年11月26日",
+        "Thurs 26 Nov 2026",
+        "Do 26. Nov 2026",
     ],
 )
 def test_forms_that_tell_the_day(text: str) -> None:
@@ -47,6 +49,8 @@ def test_forms_that_tell_the_day(text: str) -> None:
         "26-10-26 21:05:09 UTC",
         "2026-10-26T21:05:09Z",
         "Thu 2026-10-26 21:05:09",
+        "Friday, November 26, 2026 21:05:09-UTC",  # tm_wday counts from Sunday, Python's weekday() from Monday
+        "Wed 20261126 210509",
     ],
 )
 def test_texts_that_do_not(text: str) -> None:
