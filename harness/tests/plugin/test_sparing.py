@@ -1,0 +1,61 @@
+"""Who is put to which variants of a test in a proof, seen in what is collected."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from harness.tests.plugin.sandbox import Sandbox
+
+SUITE = '''
+    PROFILES = ("echo",)
+
+    @covers("rfc862:tcp/closes-after-client-fin")
+    @pytest.mark.parametrize("how", ["one", "two"])
+    def check_of_a_server(subject, how):
+        """Judges a server."""
+
+    @pytest.mark.parametrize("how", ["one", "two"])
+    def test_of_the_kernel(runtime, how):
+        """Judges the kernel."""
+'''
+
+
+def variants(sandbox: Sandbox, *words: str) -> dict[str, set[str]]:
+    """The variants to which each program is put, by its name; the kernel's is "right"."""
+    sandbox.suite(SUITE)
+    out = sandbox.pytest("--collect-only", "--mutants", "--foreign", "--family=v4", *words).out
+    found: dict[str, set[str]] = {}
+    for one, name, other in re.findall(r"::\w+\[v4-(one|two)?-?(\w+?)(?:-(one|two))?\]", out):
+        found.setdefault(name, set()).add(one or other)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "put_to"),
+    [
+        ("echo_asyncio", {"one"}),
+        ("right", {"one"}),
+        ("node_echo", {"one", "two"}),
+        ("echo_never_closes", {"one", "two"}),
+    ],
+    ids=["ours", "the kernel", "by others", "a mutant"],
+)
+def test_a_proof_asks_ours_one_variant(sandbox: Sandbox, name: str, put_to: set[str]) -> None:
+    """`make test` asks the others, of the kernel and of our servers."""
+    assert variants(sandbox)[name] == put_to
+
+
+def test_a_wide_proof_asks_all(sandbox: Sandbox) -> None:
+    """Of a mutant that breaks something else it asks one."""
+    found = variants(sandbox, "--wide")
+
+    assert {name: found[name] for name in ("echo_asyncio", "right", "echo_never_closes", "echo_chomps")} == {
+        "echo_asyncio": {"one", "two"},
+        "right": {"one", "two"},
+        "echo_never_closes": {"one", "two"},
+        "echo_chomps": {"one"},
+    }
