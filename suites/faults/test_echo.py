@@ -136,7 +136,7 @@ def check_fin_that_overtakes_the_text_waits_for_it(subject: Subject, probe: Prob
 def check_lost_window_update_stops_nothing(subject: Subject, probe: Probe, wire: Wire, link: Link) -> None:
     """The client has closed its window, and the segment that opens it is lost: the server asks, and goes on."""
     client = probe.connect(subject, receive_buffer=4 * KiB)
-    text = octets(32 * KiB)  # whole with the server before it is owed: no segment of the client's opens the window, too
+    text = octets(8 * KiB)  # whole with the server before it is owed: no segment of the client's opens the window, too
     try:
         client.send_all(text)
         wire.wait_for(client, got.acked(len(text)))
@@ -146,7 +146,7 @@ def check_lost_window_update_stops_nothing(subject: Subject, probe: Probe, wire:
         if client.ended:
             raise  # its buffers are not what stood in the way
         reason = (
-            "needs a server that takes 32 KiB before it has sent them: it has smaller buffers (SO_RCVBUF, SO_SNDBUF)"
+            "needs a server that takes 8 KiB before it has sent them: it has smaller buffers (SO_RCVBUF, SO_SNDBUF)"
         )
         raise NotApplicable(reason) from None
     wire.wait_for(client, sent.window(0))

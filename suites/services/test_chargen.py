@@ -135,8 +135,12 @@ def check_hoards_nothing_for_a_client_that_does_not_read(subject: Subject, probe
 
     client = probe.connect(subject, receive_buffer=4 * KiB)
     wire.wait_for(client, sent.window(0))
-    with contextlib.suppress(Mismatch):  # one that tries again and again is no hoarder for that: its memory tells
-        probe.expect_soon(subject, "the server comes to rest", at_work)
+    made = -HOARD
+    while made + MiB <= (more := grown()) <= HOARD:  # a hoarder may get little of the processor
+        made = more
+        with contextlib.suppress(Mismatch):  # one that tries again and again is no hoarder for that: its memory tells
+            probe.expect_soon(subject, "the server comes to rest", at_work)
+            break
 
     if (more := grown()) > HOARD:
         raise Mismatch("the server waits for its reader", f"its memory grew by {more // MiB} MiB meanwhile")
