@@ -45,6 +45,14 @@ if TYPE_CHECKING:
 ACTS = 1000  # of the relay that a listing tells
 SURVIVES = "house:any/survives"
 folder_key = pytest.StashKey[Path]()
+_OF_A_TEST: tuple[pytest.StashKey[Any], ...] = (
+    subject_key,
+    wire_key,
+    relay_key,
+    weather_key,
+    talkers_key,
+    exploration_key,
+)
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,17 @@ def pytest_runtest_makereport(
     elif call.when == "teardown" and raised is not None:
         report.__dict__["sockspec_teardown"] = f"tear-down: {type(raised).__name__}: {raised}"
     return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Forget what a test had, its capture above all, when it is over: pytest keeps the test itself until the run is."""
+    try:
+        return (yield)
+    finally:
+        for key in _OF_A_TEST:
+            if key in item.stash:
+                del item.stash[key]
 
 
 def _let_go_of_the_net(item: pytest.Item) -> None:

@@ -237,3 +237,25 @@ def test_what_the_kernel_is_known_to_miss_fails_nothing(sandbox: Sandbox) -> Non
 
     assert (kept.code, kept.verdicts) == (1, {name: "fail"})
     assert "it is none any more: delete lines" in kept.out
+
+
+def test_what_a_test_had_is_forgotten_when_it_is_over(sandbox: Sandbox) -> None:
+    """Else a worker holds every capture until the end of the run: half a megabyte for each test."""
+    sandbox.suite("""
+        import gc, weakref
+
+        PROFILES = ("echo",)
+        had = []
+
+        def check_one(subject, probe, wire):
+            probe.connect(subject).expect_back(b"hello")
+            had.extend(map(weakref.ref, (subject, probe, wire)))
+
+        def check_then_another():
+            gc.collect()
+            assert [one() for one in had] == [None, None, None]
+    """)
+
+    ran = sandbox.pytest("-n", "0", "-k", "then_another or (v4 and echo_blocking)")
+
+    assert ran.verdicts == {"one[v4-echo_blocking]": "pass", "then_another": "pass"}, ran.out
