@@ -19,6 +19,7 @@ import pytest
 
 from harness.plugin import naming
 from harness.plugin.asking import broken, covers_of, is_foreign, is_mutant
+from harness.plugin.repeating import repetition_of
 from harness.plugin.selection import is_judged, program_of
 from harness.plugin.verdicts import folder_key
 from harness.record.result import Result
@@ -37,13 +38,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Of a proof of all, leave out the variants that need not be asked."""
     if not config.option.mutants or config.option.keyword:
         return
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str, int]] = set()
     spared: set[pytest.Item] = set()
     for item in items:
         if not is_judged(item.nodeid):
             continue
         program = program_of(item)
-        place = (item.nodeid.partition("[")[0], program.name if program is not None else "")
+        place = (item.nodeid.partition("[")[0], program.name if program is not None else "", repetition_of(item))
         if _spares(item, program, wide=config.option.wide, again=place in seen):
             spared.add(item)
         seen.add(place)

@@ -59,3 +59,15 @@ def test_a_wide_proof_asks_all(sandbox: Sandbox) -> None:
         "echo_never_closes": {"one", "two"},
         "echo_chomps": {"one"},
     }
+
+
+def test_each_repetition_asks_the_same(sandbox: Sandbox) -> None:
+    """What was put to the first one is put to all of them."""
+    sandbox.suite(SUITE)
+
+    out = sandbox.pytest("--collect-only", "--mutants", "--foreign", "--family=v4", "--repeat=2").out
+
+    assert re.findall(r"::check_\w+\[(v4.*-echo_asyncio.*|.*one.*-echo_asyncio.*)\]", out) == [
+        "v4-echo_asyncio-one-r1",
+        "v4-echo_asyncio-one-r2",
+    ]
