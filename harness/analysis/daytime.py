@@ -16,7 +16,7 @@ _QUARTER: Final = 15 * 60  # seconds: zones differ by as many, or a multiple
 _TIME: Final = re.compile(r"(?<![\d:])\d{1,2}:(\d\d)(?::(\d\d))?(?![\d:])")
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_NO_MONTH: Final = {"mon", "tue", "wed", "thu", "fri", "sat", "sun", "am", "pm", "t", "z", "utc", "gmt", "nis"}
+_NO_MONTH: Final = {name[:3] for name in _WEEKDAYS} | {"am", "pm", "t", "z", "utc", "gmt", "nis"}
 
 
 def tells_the_day(text: str, moment: float) -> bool:
@@ -44,7 +44,7 @@ def _nearest(seconds: float) -> float:
 
 
 def _names(text: str, day: datetime) -> bool:
-    """Whether year, month and day are among the numbers of a text, apart or written as one (20240229)."""
+    """Whether year, month and day are among the numbers of a text, apart or written as one, and no other weekday is."""
     rest = _TIME.sub(" ", text).lower()
     if _weekdays(rest) - {day.weekday()}:
         return False

@@ -97,7 +97,7 @@ def _standing(
         return Standing.PASSED, ""
     if tests:
         return Standing.UNTESTED, f"not applicable here: {_named([test for test, _ in tests])}"
-    return Standing.UNTESTED, requirement.untested or "no test covers it"
+    return Standing.UNTESTED, requirement.untested or "no test of this run covers it"
 
 
 def _named(tests: Sequence[str]) -> str:

@@ -28,8 +28,8 @@ def standings(*results: tuple[list[str], str, Verdict]) -> list[tuple[Standing, 
 def test_without_results_all_is_untested() -> None:
     """And what cannot be seen says why."""
     assert standings() == [
-        (Standing.UNTESTED, "no test covers it"),
-        (Standing.UNTESTED, "no test covers it"),
+        (Standing.UNTESTED, "no test of this run covers it"),
+        (Standing.UNTESTED, "no test of this run covers it"),
         (Standing.NOT_OBSERVABLE, "it is inside"),
     ]
 
