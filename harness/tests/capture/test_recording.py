@@ -11,7 +11,7 @@ import pytest
 from harness.analysis.accounting import Delivered
 from harness.budget import RESPONSE
 from harness.capture import recording
-from harness.capture.recording import Wire
+from harness.capture.recording import FourTuple, Wire
 from harness.lab.ends import FAR
 from harness.lab.near import LabNear
 from harness.lab.packet import with_ring
@@ -142,6 +142,27 @@ def test_each_talker_has_its_own_flow(lab: Lab, wire: Wire) -> None:
 
     with_first.close()  # type: ignore[attr-defined]  # it is a generator
     with_second.close()  # type: ignore[attr-defined]
+
+
+def test_a_datagram_is_whole_when_its_last_fragment_has_come(lab: Lab, wire: Wire) -> None:
+    """What was looked at before, and was not whole then, is read again with what came since."""
+    with (
+        lab.socket("near", socket.AF_INET, socket.SOCK_DGRAM) as client,
+        lab.socket("far", socket.AF_INET, socket.SOCK_DGRAM) as server,
+    ):
+        server.bind((FAR.v4[0], 0))
+        client.connect(server.getsockname())
+        client.send(bytes(3000))
+        wire.pass_fence()
+        talker = FourTuple(Endpoint(*client.getsockname()), Endpoint(*server.getsockname()), "udp")
+    first, *others = wire.tap.frames
+    assert others, "the control: it went in fragments"
+
+    wire.tap.frames[:] = [first]
+    assert wire.so_far(talker).steps == ()
+    wire.tap.frames += others
+
+    assert [len(step.data) for step in wire.so_far(talker).steps] == [3000]
 
 
 def test_wait_for_returns_the_step(wire: Wire, ends: Ends) -> None:
