@@ -2,7 +2,8 @@
 
 Packages of Debian are downloaded by apt-get and unpacked by dpkg-deb, with what they depend on, and never installed: so
 no service starts, no file of the machine changes, and no privilege is needed. Python packages go where `pip --target`
-puts them, never into anybody's environment. What cannot be had stays absent, and the run says so.
+puts them and packages of npm where `npm --prefix` does, never into an environment of the user's. What cannot be had
+stays absent, and the run says so.
 """
 
 from __future__ import annotations
@@ -28,16 +29,21 @@ def install(servers: Iterable[Foreign], store: Store, say: Callable[[str], objec
     store.scratch.mkdir(parents=True, exist_ok=True)
     debian: dict[str, None] = {}
     python: dict[str, None] = {}
+    node: dict[str, None] = {}
     for server in servers:
         if store.lacking(server):
             missing = server.debian if store.found(server) is None else ()
             debian |= dict.fromkeys(missing)
             python |= dict.fromkeys(server.pip)
+            node |= dict.fromkeys(server.npm)
     for name in debian:
         if reason := unpack(name, store):
             say(f"{name} cannot be had: {reason}")
     for name in python:
         if reason := add_module(name, store):
+            say(f"{name} cannot be had: {reason}")
+    for name in node:
+        if reason := add_node_package(name, store):
             say(f"{name} cannot be had: {reason}")
 
 
@@ -67,6 +73,13 @@ def add_module(package: str, store: Store) -> str:
     """Put a Python package beside the others; why not, "" when it is done."""
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet"]
     _, refused = _run([*pip, "install", "--only-binary=:all:", "--upgrade", "--target", str(store.site), package])
+    return refused
+
+
+def add_node_package(package: str, store: Store) -> str:
+    """Install a package of npm beside the others, without running its scripts; why not, "" when it is done."""
+    quiet = ["--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--loglevel=error"]
+    _, refused = _run(["npm", "install", "--prefix", str(store.node), *quiet, package])
     return refused
 
 

@@ -38,6 +38,7 @@ class Foreign:
     command: str
     debian: tuple[str, ...] = ()  # packages of Debian
     pip: tuple[str, ...] = ()  # packages of the Python package index, named as they are imported
+    npm: tuple[str, ...] = ()  # packages of the npm registry
     findings: Mapping[str, str] = field(default_factory=dict)  # requirement that it does miss → in what
 
     @property
@@ -63,6 +64,11 @@ class Store:
         return self.folder / f"python-{sys.version_info.major}.{sys.version_info.minor}"
 
     @property
+    def node(self) -> Path:
+        """Packages for Node.js, below `node_modules`."""
+        return self.folder / "node"
+
+    @property
     def scratch(self) -> Path:
         """For what servers write."""
         return self.folder / "scratch"
@@ -81,6 +87,7 @@ class Store:
             ("PATH", self.path),
             ("LD_LIBRARY_PATH", os.pathsep.join([*filter(None, [os.environ.get("LD_LIBRARY_PATH")]), *libraries])),
             ("PYTHONPATH", str(self.site)),
+            ("NODE_PATH", str(self.node / "node_modules")),  # read by require(), not by import
             ("NODE_EXTRA_CA_CERTS", ""),  # to read them takes Node.js two thirds of its start, and nobody needs them
         )
 
@@ -93,7 +100,10 @@ class Store:
         if self.found(server) is None:
             return f"{' and '.join(server.debian) or server.executable} (Debian)"
         modules = [name for name in server.pip if not (self.site / name).exists() and not _importable(name)]
-        return f"{' and '.join(modules)} (Python package index)" if modules else ""
+        if modules:
+            return f"{' and '.join(modules)} (Python package index)"
+        modules = [name for name in server.npm if not (self.node / "node_modules" / name).exists()]
+        return f"{' and '.join(modules)} (npm)" if modules else ""
 
     def program(self, server: Foreign) -> Program:
         """The program that a run can judge; it says why it is absent if it is."""
@@ -128,6 +138,7 @@ def parse(text: str) -> tuple[Foreign, ...]:
             command=entry["command"],
             debian=tuple(entry.get("debian", ())),
             pip=tuple(entry.get("pip", ())),
+            npm=tuple(entry.get("npm", ())),
             findings=entry.get("findings", {}),
         )
         for name, entry in tomllib.loads(text).items()

@@ -65,3 +65,31 @@ def test_a_machine_without_apt(tools: Path, tmp_path: Path) -> None:
     (tools / "apt-get").unlink()
 
     assert unpack("socat", Store(tmp_path / "store")) == "apt-get and dpkg-deb are not on this machine"
+
+
+def test_a_package_of_npm_goes_into_the_store(tools: Path, tmp_path: Path) -> None:
+    """Below a folder of its own, and none of its scripts is run."""
+    (tools / "npm").write_text('#!/bin/sh\necho "$@" > "$3.called"\n')
+    (tools / "npm").chmod(0o755)
+    (tools / "node").symlink_to(tools / "npm")
+    store = Store(tmp_path / "store")
+    said: list[str] = []
+
+    install([Foreign("served", "http", "node {here}/a.cjs", npm=("express",))], store, said.append)
+
+    called = (store.folder / "node.called").read_text().split()
+    assert called[:3] == ["install", "--prefix", str(store.node)]
+    assert "--ignore-scripts" in called
+    assert called[-1] == "express"
+    assert said == []
+
+
+def test_why_a_package_of_npm_cannot_be_had_is_said(tools: Path, tmp_path: Path) -> None:
+    (tools / "npm").write_text("#!/bin/sh\necho 'npm error 404 Not Found' >&2\nexit 1\n")
+    (tools / "npm").chmod(0o755)
+    (tools / "node").symlink_to(tools / "npm")
+    said: list[str] = []
+
+    install([Foreign("served", "http", "node {here}/a.cjs", npm=("express",))], Store(tmp_path / "store"), said.append)
+
+    assert said == ["express cannot be had: npm error 404 Not Found"]

@@ -57,7 +57,9 @@ def test_an_entry_is_read() -> None:
         "rfc862:udp/empty" = "sleeps"
     """
 
-    assert parse(text) == (Foreign("cat", "echo", "cat {port}", ("coreutils",), (), {"rfc862:udp/empty": "sleeps"}),)
+    assert parse(text) == (
+        Foreign("cat", "echo", "cat {port}", ("coreutils",), findings={"rfc862:udp/empty": "sleeps"}),
+    )
 
 
 def test_what_is_nowhere_is_absent_with_the_remedy(store: Store) -> None:
@@ -93,3 +95,13 @@ def test_a_module_is_looked_for_in_the_store(store: Store) -> None:
     (store.site / "sockspec_unheard_of").mkdir(parents=True)
     assert store.lacking(server) == ""
     assert store.program(server).words[0] == sys.executable
+
+
+def test_a_node_package_is_looked_for_in_the_store(store: Store) -> None:
+    program(store.root / "usr" / "bin", "node")
+    server = Foreign("known", "http", "node {here}/known.cjs", npm=("sockspec-unheard-of",))
+
+    assert store.lacking(server) == "sockspec-unheard-of (npm)"
+    (store.node / "node_modules" / "sockspec-unheard-of").mkdir(parents=True)
+    assert store.lacking(server) == ""
+    assert dict(store.program(server).environment)["NODE_PATH"] == str(store.node / "node_modules")
