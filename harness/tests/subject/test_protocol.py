@@ -46,7 +46,11 @@ expect = "다람쥐"
 
 LEAST = 'closes = "server"\n[[exchange]]\nsend = "a"\nexpect = "b"\n'
 
-TOP_KEYS = "purpose, transport, closes, pipelining, repeatable, greeting, greeting-hex, greeting-regex, exchange"
+TOP_KEYS = (
+    "purpose, transport, closes, pipelining, repeatable, greeting, greeting-hex, greeting-regex,"
+    " requests-per-connection, idle-limit, length-prefix, length-at, length-order, length-adjustment,"
+    " answers-from, farewell, farewell-hex, client-alphabet, client-length, unasked-regex, exchange"
+)
 EXCHANGE_KEYS = "name, send, send-hex, expect, expect-hex, expect-regex"
 
 BAD = {
@@ -143,12 +147,12 @@ def test_each_client_may_say_something_of_its_own() -> None:
     text = LEAST.replace('"a"', '"SET {client} red"').replace('expect = "b"', "expect-regex = '{client} [0-9]{1,3}'")
     protocol = parse(text)
 
-    second = protocol.of(2).exchanges[0]
+    second = protocol.of(b"00000002").exchanges[0]
 
     assert (protocol.personal, parse(LEAST).personal) == (True, False)
     assert second == Exchange(b"SET 00000002 red", Matching(re.compile(rb"00000002 [0-9]{1,3}")))
     assert len(second.send) == len(protocol.exchanges[0].send)
-    assert parse(LEAST).of(2) == parse(LEAST)
+    assert parse(LEAST).of(b"00000002") == parse(LEAST)
 
 
 def test_the_example_in_the_documentation() -> None:
