@@ -105,7 +105,9 @@ class Session:
     def known_port(self) -> None:
         """For tests that look on the wire for the answer to the first request, whose port is then that asked."""
         if self._protocol.other_port:
-            raise NotApplicable("the file of the protocol has answers come from another port, which nobody knows before")
+            raise NotApplicable(
+                "answers come from another port (answers-from), which is not known before they do"
+            )
 
     def serve_together(self, clients: int) -> None:
         """So many clients whose datagrams wait together when the server looks; a claim that each gets its one answer.
@@ -204,9 +206,12 @@ class Session:
         return crowd
 
     def has_answered(self, client: Client) -> bool:
-        """Whether the server has answered a request of this client: a greeting is not yet a service."""
-        protocol = self._protocol
-        return client.received > 0 and len(protocol.exchanges) > (1 if protocol.server_closes else 0)
+        """Whether this client has had an answer, and counts as served.
+
+        A greeting is not yet a service; and behind one what is asked may still be before a login, where a server that
+        wants room for others may let the oldest go, as dovecot does. The file does not say where the login is.
+        """
+        return client.received > 0 and self._protocol.greeting is None
 
     def _again(self, client: Client) -> list[Exchange]:
         """What a client in the middle of its session has still to say, or may say once more."""

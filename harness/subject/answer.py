@@ -115,6 +115,11 @@ class Matching:
         return {name: value or b"" for name, value in found.groupdict().items() if name not in {LENGTH, CONTENT}}
 
     @property
+    def tells_length(self) -> bool:
+        """Whether octets alone, and no regular expression, say where it ends."""
+        return self.lengths is not None or LENGTH in self.regex.groupindex
+
+    @property
     def names(self) -> list[str]:
         """Of the values that it has for later requests."""
         return [name for name in self.regex.groupindex if name not in {LENGTH, CONTENT}]

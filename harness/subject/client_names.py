@@ -54,9 +54,10 @@ def _start() -> int:
 
 @functools.cache
 def _numbers(alphabet: str, length: int) -> Iterator[int]:
-    return itertools.count(_start())
+    return itertools.count(_start() + 1)
 
 
+@functools.lru_cache(256)
 def numbered(protocol: Protocol, number: int) -> Protocol:
     """What a client with this number (from 1) says and hears: in this process the same each time, and its alone."""
     return protocol.of(name(protocol.client_alphabet, protocol.client_length, _start() - number))
