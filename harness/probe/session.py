@@ -105,9 +105,16 @@ class Session:
     def known_port(self) -> None:
         """For tests that look on the wire for the answer to the first request, whose port is then that asked."""
         if self._protocol.other_port:
-            raise NotApplicable(
-                "answers come from another port (answers-from), which is not known before they do"
-            )
+            raise NotApplicable("answers come from another port (answers-from), which is not known before they do")
+
+    def begins_transfers(self) -> bool:
+        """Whether the server keeps something for each client until that ends its exchange; NotApplicable if none does.
+
+        So it is where answers come from another port: that port is kept, until the farewell or a limit of time.
+        """
+        if self._protocol.other_port and not self._protocol.farewell:
+            raise NotApplicable("the server may keep what no client ends: the file of the protocol has no farewell")
+        return self._protocol.other_port
 
     def serve_together(self, clients: int) -> None:
         """So many clients whose datagrams wait together when the server looks; a claim that each gets its one answer.
