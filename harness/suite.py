@@ -21,6 +21,7 @@ from harness.payload import TEXTS, KiB, MiB, octets, quote
 from harness.probe import option
 from harness.probe.client import Client
 from harness.probe.control import control
+from harness.probe.conversation import Conversation, DatagramConversation
 from harness.probe.datagram import LARGEST_V4, LARGEST_V6, DatagramClient
 from harness.probe.ending import Ending, Leaving
 from harness.probe.moves import brought_to, states
@@ -53,7 +54,9 @@ __all__ = [
     "Answer",
     "Attempt",
     "Client",
+    "Conversation",
     "DatagramClient",
+    "DatagramConversation",
     "Ending",
     "Endpoint",
     "Exactly",

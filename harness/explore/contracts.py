@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 
 from harness.explore.model import SURVIVES, DatagramIds, Due, DueDatagrams, End, Ids
 from harness.probe.session import ordinary
+from harness.subject.answer import CLIENT, marker
+from harness.subject.client_names import numbered
 from harness.subject.profile import PROFILES
 from harness.subject.protocol import Exactly, Matching
 
 if TYPE_CHECKING:
     from harness.explore.model import Heard
-    from harness.subject.protocol import Answer, Protocol
+    from harness.subject.protocol import Answer, Exchange, Protocol
 
 _ALL = bytes(range(256))
 _LINE = rb"[\t\x20-\x7e]*[\x21-\x7e][\t\x20-\x7e]*\r\n"
@@ -49,18 +51,55 @@ class Contract:
     endless: bool = False  # the stream goes on as long as one reads
     closing: str = "half_close"  # how an ordinary client ends its session: so, or by `close`
     greets: bool = False  # and the client waits for that before it speaks
-    alone: bool = False  # each client: what two at the same time said would mean something else
-    protocol: Protocol | None = None
+    protocol: Protocol | None = None  # as a client without a number speaks it: lengths are those of all others
+    file: Protocol | None = None  # with the names in it
 
     def due(self, heard: Heard) -> Due:
         """What a client is owed over TCP."""
-        due = _DUE.get(self.profile, _anything)(heard) if self.protocol is None else _conversation(self.protocol, heard)
+        own = self.own(heard.client)
+        due = _DUE.get(self.profile, _anything)(heard) if own is None else _conversation(own, heard)
         return due if heard.turn else replace(due, owed=False)
+
+    def own(self, client: int) -> Protocol | None:
+        """The protocol as the client with this number speaks it."""
+        return self.file and numbered(self.file, client)
+
+    def in_its_words(self, client: int, before: int, octets: bytes) -> bytes:
+        """What a client says in place of what any other says, when it has said so many octets `before`.
+
+        A plan knows of no names: a client of it may have another number when it is played again.
+        """
+        if self.file is None or not self.file.personal:
+            return octets
+        own = numbered(self.file, client)
+        if self.transport == "udp":
+            number = next(place for place, one in enumerate(self.file.exchanges) if _is_said(one, octets, own))
+            return own.exchanges[number].send
+        said = b"".join(map(_sent, own.exchanges))
+        rounds = -(-(before + len(octets)) // len(said))
+        return (said * rounds)[before : before + len(octets)]
+
+    @property
+    def unexplored(self) -> str:
+        """Why no sequence can be planned, in words; empty where one can."""
+        one = self.file
+        if one is None:
+            return ""
+        answers = [one.greeting, *(exchange.answer for exchange in one.exchanges)]
+        told = any(isinstance(answer, Matching) and answer.tells_length for answer in answers)
+        reasons = {
+            "takes values from answers": one.tells_values,
+            "has lengths within answers": told,
+            "has unasked-regex": one.unasked is not None,
+            "has answers-from": one.other_port,
+        }
+        found = [what for what, there in reasons.items() if there]
+        return f"--explore plans ahead what is said and heard: the file of the protocol {found[0]}" if found else ""
 
     def due_datagrams(self, heard: Heard) -> DueDatagrams:
         """What a client is owed over UDP."""
-        if self.protocol is not None:
-            given = {exchange.send: exchange.answer for exchange in self.protocol.exchanges}
+        if (own := self.own(heard.client)) is not None:
+            given = {exchange.send: exchange.answer for exchange in own.exchanges}
             answers = tuple(given[words] for words in heard.said)
             names = ("answers", "answers", "once", "source")
             return DueDatagrams(DatagramIds(*(f"house:protocol/datagram-{name}" for name in names)), answers)
@@ -72,7 +111,8 @@ def contract(profile: str) -> Contract:
     if profile in _CONTRACTS:
         return _CONTRACTS[profile]
     protocol = ordinary(profile)
-    words = tuple(exchange.send for exchange in protocol.exchanges)
+    spoken = numbered(protocol, 0)
+    words = tuple(map(_sent, spoken.exchanges))
     return Contract(
         profile,
         protocol.transport,
@@ -81,9 +121,19 @@ def contract(profile: str) -> Contract:
         lossy=not protocol.server_closes,
         closing="close" if protocol.server_closes else "half_close",
         greets=protocol.greeting is not None,
-        alone=protocol.personal,
-        protocol=protocol,
+        protocol=spoken,
+        file=protocol,
     )
+
+
+def _sent(exchange: Exchange) -> bytes:
+    return exchange.send
+
+
+def _is_said(exchange: Exchange, octets: bytes, protocol: Protocol) -> bool:
+    """Whether some client says these octets in this exchange."""
+    name = b"(?s:.{%d})" % protocol.client_length
+    return re.fullmatch(name.join(map(re.escape, exchange.send.split(marker(CLIENT)))), octets) is not None
 
 
 # -- over TCP

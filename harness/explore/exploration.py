@@ -21,7 +21,7 @@ from harness.explore.player import Missed, Player
 from harness.explore.script import blind, listed, script
 from harness.explore.shorter import fewest_kinds
 from harness.subject.patience import IDLE
-from harness.verdict import Inconclusive, Mismatch
+from harness.verdict import Inconclusive, Mismatch, NotApplicable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +51,8 @@ class Exploration:
     def run(self) -> None:
         """Explore; a claim that no sequence breaks what the profile promises."""
         contract = contract_of(self.maker.program.profile)
+        if contract.unexplored:
+            raise NotApplicable(contract.unexplored)
         search = _Search(self, contract)
         search.run()
         if search.failure is None:

@@ -32,6 +32,7 @@ class Heard:
     wanted: int = 0  # octets that were to be read of a stream without end
     turn: bool = True  # whether everyone who came before has gone, so that even a server of one client must serve it
     usual: bytes | None = None  # what the first client that was answered got, where all get the same
+    client: int = 0  # its number
 
     @property
     def stream(self) -> bytes:

@@ -98,7 +98,7 @@ class Seats:
         """Whether it is possible now."""
         contract = self._contract
         if isinstance(action, Connect):
-            full = len(self.there) >= (1 if contract.alone else _CLIENTS) or self._behind >= _CLIENTS
+            full = len(self.there) >= _CLIENTS or self._behind >= _CLIENTS
             return action.client not in self.there and not full and not (contract.one_client and self.met)
         if isinstance(action, DropNext):
             return self._faults
@@ -124,6 +124,8 @@ class Seats:
         number = asked(protocol, seat.said)
         rest = seat.said - sum(len(protocol.exchanges[one % len(protocol.exchanges)].send) for one in range(number))
         if number >= len(protocol.exchanges) and not protocol.repeatable:
+            return False
+        if protocol.requests is not None and number >= protocol.requests:
             return False
         return bool(rest) or protocol.pipelining or not seat.unread
 

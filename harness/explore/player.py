@@ -86,6 +86,7 @@ class Player:
         self._places.clear()
         try:
             for action in actions:
+                action = self._in_its_words(action)
                 played.append(action)
                 missed = self._done(action)
                 came.append(self._got(client_of(action)))
@@ -97,6 +98,13 @@ class Player:
             self._lift()
             if not stay:
                 self._bench.probe.forget()
+
+    def _in_its_words(self, action: Action) -> Action:
+        """The action with what this client says, where each says something of its own."""
+        if not isinstance(action, Send) or action.client not in self._places:
+            return action
+        before = len(self._places[action.client].heard.stream)
+        return replace(action, octets=self._contract.in_its_words(action.client, before, action.octets))
 
     def _done(self, action: Action) -> Missed | None:
         client = client_of(action)
@@ -131,12 +139,12 @@ class Player:
     def _connect(self, client: int) -> Missed | None:
         probe, subject = self._bench.probe, self._bench.subject
         if self._contract.transport == "udp":
-            self._places[client] = _Place(probe.datagrams(subject))
+            self._places[client] = _Place(probe.datagrams(subject), Heard(client=client))
             return None
         turn, self._latest = not self._places, client
         connected = probe.try_connect(subject)
         if isinstance(connected, Client):
-            self._places[client] = _Place(connected)
+            self._places[client] = _Place(connected, Heard(client=client))
             return None
         if not turn:
             return None  # a queue may be full as long as somebody is served

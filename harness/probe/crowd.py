@@ -13,11 +13,12 @@ import contextlib
 import os
 import resource
 import select
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.budget import Deadline
 from harness.payload import count, quote
+from harness.subject.answer import Hearing
 from harness.subject.protocol import Exactly
 from harness.verdict import Mismatch
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from harness.probe.client import Client
     from harness.probe.probe import Attempt, Probe
     from harness.subject.process import Subject
-    from harness.subject.protocol import Exchange
+    from harness.subject.protocol import Exchange, Matching
 
 _WAVE = 128  # clients at most that come at a time
 _RESERVE = (
@@ -44,10 +45,20 @@ class Member:
     client: Client
     exchanges: list[Exchange]  # those still to be made; the first of them is under way
     to_end: bool  # whether the last answer reaches up to the server's end of stream
-    came: bytes = b""  # of the answer that is under way; octets that nobody asked for, when all are made
+    unasked: Matching | None = None  # what the server may say at any time
+    _hearing: Hearing = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with the first answer."""
+        self._hearing = Hearing(self.unasked)
 
     def __str__(self) -> str:
         return f"client {self.number}"
+
+    @property
+    def came(self) -> bytes:
+        """What has come of the answer that is under way; octets that nobody asked for, when all are made."""
+        return self._hearing.came
 
     @property
     def settled(self) -> bool:
@@ -81,7 +92,8 @@ class Member:
         fresh = self.client.take_in()
         while fresh:
             size = self._at_most_one_answer(len(fresh))
-            self.came, fresh = self.came + fresh[:size], fresh[size:]
+            self._hearing.take(fresh[:size])
+            fresh = fresh[size:]
             self._go_on()
         if self.client.ended is not None:
             self._go_on()
@@ -91,6 +103,8 @@ class Member:
 
         A thousand answers of a hundred thousand octets, octet by octet, take minutes.
         """
+        if self.unasked is not None:
+            return 1
         if not self.exchanges or self._reads_to_end:
             return size
         owed = self.exchanges[0].answer
@@ -107,9 +121,10 @@ class Member:
     def _go_on(self) -> None:
         if not self.exchanges or (self._reads_to_end and self.client.ended is None):
             return
-        if self.exchanges[0].answer.whole(self.came):
-            del self.exchanges[0]
-            self.came = b""
+        if (answer := self.exchanges[0].answer).whole(self.came):
+            values = answer.taken(self.came)
+            self.exchanges = [exchange.of(values) if values else exchange for exchange in self.exchanges[1:]]
+            self._hearing = Hearing(self.unasked)
             self.speak()
 
 

@@ -83,8 +83,11 @@ def visit(subject: Subject, probe: Probe, session: Session, clients: int = BATCH
 
 
 def ask(subject: Subject, probe: Probe, session: Session, number: int) -> None:
-    """One of the clients that send datagrams: a claim that it is served, or one that may not be, or is gone by then."""
-    match number % 4:
+    """One of the clients that send datagrams: a claim that it is served, or one that may not be, or is gone by then.
+
+    Where an answer begins a transfer, one that is not ended is kept for a while by right: so each ends its own.
+    """
+    match number % 2 * 2 if session.begins_transfers() else number % 4:
         case 0:
             session.serve()
         case 1:

@@ -87,6 +87,7 @@ def expect_little_work(subject: Subject, probe: Probe, session: Session) -> None
 def check_rests_behind_an_error_of_its_socket(subject: Subject, probe: Probe, session: Session, wire: Wire) -> None:
     """An answer draws ICMP port unreachable: a queue of errors that nobody reads (IP_RECVERR) stays ready (poll(2))."""
     needs_a_look(subject)
+    session.known_port()
     gone = probe.datagrams(subject)
 
     with subject.paused():

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.suite import (
-    Ending,
-    Exactly,
+    Conversation,
     KiB,
     Leaving,
     Mismatch,
@@ -25,22 +24,23 @@ from harness.suite import (
     exact,
     families,
     got,
-    quote,
     sent,
+    wall_clock,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.suite import Answer, Client, Probe, Protocol, Subject, Wire
+    from harness.suite import Client, Probe, Protocol, Session, Subject, Wire
 
 PROFILES = ("protocol",)
 
-LONGEST = 16 * KiB  # octets within which an answer is complete, where no end of stream tells
 LARGE = 64 * KiB  # octets: what is larger takes too long through a tiny window
 ROUNDS = 100
 
 PAUSE = 6.0  # seconds amid a request: who looks up from waiting now and then does so each second, or each five
+AT_ONCE = 1.0  # seconds: whoever closes sooner has not waited for the rest
+NEARLY = 0.7  # of an idle limit: who comes so late is not too late yet, on a machine under load either
 SILENCE = 11.0  # seconds between requests: more than the ten that are a favourite limit, and far from minutes
 
 # What is sent in one piece: more than one read takes, or a table has places for. But both directions have to fit into
@@ -69,63 +69,33 @@ LEAVING: dict[str, Callable[[Client], None]] = {
 PHASES = ("connect", "half_a_request", "a_request", "half_an_answer", "an_answer")
 
 
-def hear(client: Client, answer: Answer, what: str, *, to_end: bool = False) -> None:
-    """Claim that this answer comes; with `to_end` it is all up to the end of the stream."""
-    if isinstance(answer, Exactly):
-        try:
-            client.expect(answer.octets)
-        except Mismatch as missed:
-            raise Mismatch(f"{what}: {missed.expected}", missed.actual) from None
-        return
-    came = client.read_to_end() if to_end else shortest(client, answer)
-    if not answer.whole(came):
-        seen = quote(came) if came else "no octet"
-        raise Mismatch(f"{what}: {answer}", f"{seen}, then {client.ended or 'nothing more'}")
+def connect(
+    subject: Subject,
+    probe: Probe,
+    protocol: Protocol,
+    *,
+    segment_size: int | None = None,
+    receive_buffer: int | None = None,
+) -> Conversation:
+    """One more client, with a name of its own, that has said and heard nothing yet."""
+    client = probe.connect(subject, segment_size=segment_size, receive_buffer=receive_buffer)
+    return Conversation(client, protocol)
 
 
-def shortest(client: Client, answer: Answer) -> bytes:
-    """The fewest octets that are the answer, so that segments do not matter; all that came if none are."""
-    came = b""
-    while not answer.whole(came) and len(came) < LONGEST and (octet := client.read(1)):
-        came += octet
-    return came
-
-
-def hear_greeting(client: Client, protocol: Protocol) -> None:
-    """Claim that the greeting comes, where there is one."""
-    if protocol.greeting is not None:
-        hear(client, protocol.greeting, "the greeting")
-
-
-def hear_answer(client: Client, protocol: Protocol, number: int) -> None:
-    """Claim that the answer to the exchange with this number comes."""
-    exchange = protocol.exchanges[number]
-    last = number == len(protocol.exchanges) - 1
-    hear(client, exchange.answer, f"the answer to {exchange}", to_end=last and protocol.server_closes)
-
-
-def converse(client: Client, protocol: Protocol, *, asked: int = 0) -> None:
-    """All exchanges in order, of which the first few may be `asked` already."""
-    for number, exchange in enumerate(protocol.exchanges):
-        if number >= asked:
-            client.send_all(exchange.send)
-        hear_answer(client, protocol, number)
-
-
-def finish(client: Client, protocol: Protocol) -> None:
-    """The end of a session: claim that the server closes, where that is its part, and close."""
-    if protocol.server_closes:
-        client.expect_end(Ending.EOF)
-    client.close()
+def greeted(subject: Subject, probe: Probe, protocol: Protocol) -> Conversation:
+    """One more client; a claim that it is greeted, where there is a greeting."""
+    talk = connect(subject, probe, protocol)
+    talk.hear_greeting()
+    return talk
 
 
 def hold_session(subject: Subject, probe: Probe, protocol: Protocol, segment_size: int | None = None) -> int:
     """An ordinary session, from connect to its end; how many octets came."""
-    client = probe.connect(subject, segment_size=segment_size)
-    hear_greeting(client, protocol)
-    converse(client, protocol)
-    finish(client, protocol)
-    return client.received
+    talk = connect(subject, probe, protocol, segment_size=segment_size)
+    talk.hear_greeting()
+    talk.converse()
+    talk.finish()
+    return talk.client.received
 
 
 def serves(subject: Subject, probe: Probe, protocol: Protocol) -> int:
@@ -159,6 +129,11 @@ def torn(request: bytes) -> list[bytes]:
     return [request[start:end] for start, end in pairwise(places)]
 
 
+def bearable(seconds: float, protocol: Protocol) -> float:
+    """How long a client may be silent, of so many seconds, without coming near the idle limit that the file has."""
+    return seconds if protocol.idle_limit is None else min(seconds, NEARLY * protocol.idle_limit)
+
+
 def rounds_in_a_piece(protocol: Protocol, answered: int) -> int:
     """How often all exchanges are asked in one piece, of which one round draws so many octets: twice at least."""
     asked = sum(len(exchange.send) for exchange in protocol.exchanges)
@@ -169,10 +144,9 @@ def rounds_in_a_piece(protocol: Protocol, answered: int) -> int:
 @covers("house:protocol/answers")
 def check_answers_as_described(subject: Subject, probe: Probe, protocol: Protocol) -> None:
     """Every request of a session draws the answer that the file describes."""
-    client = probe.connect(subject)
-    hear_greeting(client, protocol)
+    talk = greeted(subject, probe, protocol)
 
-    converse(client, protocol)
+    talk.converse()
 
 
 @covers("house:protocol/segmentation")
@@ -182,32 +156,30 @@ def check_division_of_a_request_does_not_matter(
 ) -> None:
     """A request of which the server reads the first piece alone, then piece after piece, is answered as any other."""
     serves(subject, probe, protocol)
-    client = probe.connect(subject)
-    hear_greeting(client, protocol)
+    talk = greeted(subject, probe, protocol)
 
-    for number, exchange in enumerate(protocol.exchanges):
-        first, *others = divided(exchange.send, size)
-        client.send_all(first)
+    for number in range(len(protocol.exchanges)):
+        first, *others = divided(talk.request(number), size)
+        talk.client.send_all(first)
         let_rest(subject, probe)
         for piece in others:
-            client.send_all(piece)
-        hear_answer(client, protocol, number)
+            talk.client.send_all(piece)
+        talk.hear(number)
 
 
 @covers("house:protocol/segmentation")
 def check_a_line_end_or_a_character_may_be_torn(subject: Subject, probe: Probe, protocol: Protocol) -> None:
     """A request whose line ends and characters the server reads in parts, CR and then LF, is answered as any other."""
     serves(subject, probe, protocol)
-    client = probe.connect(subject)
-    hear_greeting(client, protocol)
+    talk = greeted(subject, probe, protocol)
 
-    for number, exchange in enumerate(protocol.exchanges):
-        *pieces, last = torn(exchange.send)
+    for number in range(len(protocol.exchanges)):
+        *pieces, last = torn(talk.request(number))
         for piece in pieces:
-            client.send_all(piece)
+            talk.client.send_all(piece)
             let_rest(subject, probe)
-        client.send_all(last)
-        hear_answer(client, protocol, number)
+        talk.client.send_all(last)
+        talk.hear(number)
 
 
 @families("v4")  # a clock, not an address, would lose it
@@ -217,26 +189,29 @@ def check_a_line_end_or_a_character_may_be_torn(subject: Subject, probe: Probe, 
 def check_a_pause_amid_a_request_does_not_matter(subject: Subject, probe: Probe, protocol: Protocol, cut: int) -> None:
     """A request of which the rest comes six seconds later, as from a person at a keyboard, is answered as any other.
 
-    A server may end such a client, to protect itself; but who goes on listening to it has not forgotten what it said.
+    A server may end such a client, to protect itself, but not at once; and who goes on listening to it has not
+    forgotten what it said.
     """
-    request = protocol.exchanges[0].send
+    serves(subject, probe, protocol)
+    talk = greeted(subject, probe, protocol)
+    request, client, pause = talk.request(0), talk.client, bearable(PAUSE, protocol)
     if len(request) < 2:
         raise NotApplicable("the first request of the protocol's file has one octet")
-    serves(subject, probe, protocol)
-    client = probe.connect(subject)
-    hear_greeting(client, protocol)
 
     client.send_all(request[:cut])
-    came = client.keep_silent(PAUSE)
+    began = wall_clock()
+    came = talk.unasked_for(client.keep_silent(pause))
+    if client.ended is not None and wall_clock() - began < AT_ONCE:
+        raise Mismatch("the server waits for the rest of a request", f"{client.ended}, at once")
     if client.ended is not None:
-        raise NotApplicable(f"needs a server that waits {PAUSE:g} s for the rest of a request: {client.ended}")
+        raise NotApplicable(f"needs a server that waits {pause:g} s for the rest of a request: {client.ended}")
     assert not came, "nothing comes amid a request"
     client.send_all(request[cut:])
 
     try:
-        hear_answer(client, protocol, 0)
+        talk.hear(0)
     except Mismatch as missed:
-        raise Mismatch(f"{missed.expected}, though its parts came {PAUSE:g} s apart", missed.actual) from None
+        raise Mismatch(f"{missed.expected}, though its parts came {pause:g} s apart", missed.actual) from None
 
 
 @covers("house:protocol/pipelining")
@@ -245,15 +220,14 @@ def check_pipelined_requests_are_all_answered(subject: Subject, probe: Probe, pr
     if not protocol.pipelining:
         raise NotApplicable("the file of the protocol does not say pipelining = true")
     answered = serves(subject, probe, protocol)
-    rounds = rounds_in_a_piece(protocol, answered) if protocol.repeatable else 1
-    client = probe.connect(subject)
-    hear_greeting(client, protocol)
+    rounds = protocol.rounds(rounds_in_a_piece(protocol, answered))
+    talk = greeted(subject, probe, protocol)
 
-    client.send_all(b"".join(exchange.send for exchange in protocol.exchanges) * rounds)
+    talk.client.send_all(b"".join(map(talk.request, range(len(protocol.exchanges)))) * rounds)
 
     for number in range(1, rounds + 1):
         try:
-            converse(client, protocol, asked=len(protocol.exchanges))
+            talk.converse(asked=len(protocol.exchanges))
         except Mismatch as missed:
             expected = f"{missed.expected}, in round {number} of {rounds} that were asked in one piece"
             raise Mismatch(expected, missed.actual) from None
@@ -264,33 +238,43 @@ def check_an_answer_does_not_wait_for_the_next_request(subject: Subject, probe: 
     """A request that comes together with the first half of the next one is answered before the rest of that comes."""
     if not protocol.pipelining:
         raise NotApplicable("the file of the protocol does not say pipelining = true")
-    following = protocol.exchanges[1:] + (protocol.exchanges if protocol.repeatable else ())
-    if not following:
+    following = 1 if len(protocol.exchanges) > 1 else 0
+    if not (following or protocol.repeatable):
         raise NotApplicable("nothing may be asked behind the only request of the protocol's file")
     serves(subject, probe, protocol)
-    client = probe.connect(subject)
-    hear_greeting(client, protocol)
+    talk = greeted(subject, probe, protocol)
 
-    client.send_all(protocol.exchanges[0].send + divided(following[0].send, None)[0])
+    talk.client.send_all(talk.request(0) + divided(talk.request(following), None)[0])
 
-    hear_answer(client, protocol, 0)
+    talk.hear(0)
 
 
 @covers("house:protocol/repeats", "house:any/survives")
 def check_every_session_is_like_the_first(subject: Subject, probe: Probe, protocol: Protocol) -> None:
-    """A hundred times the same answers: on one connection where all may be said again, else client after client."""
+    """A hundred times the same answers: on one connection where all may be said again, else client after client.
+
+    A connection lasts for as many requests as the file says, where it says how many.
+    """
     if not protocol.repeatable:
         for _ in range(ROUNDS):
             hold_session(subject, probe, protocol)
         return
-    client = probe.connect(subject)
-    hear_greeting(client, protocol)
+    exchanges = len(protocol.exchanges)
+    most = min(protocol.requests or ROUNDS * exchanges, ROUNDS * exchanges)  # requests on a connection
+    talk, asked = greeted(subject, probe, protocol), 0
 
-    for number in range(1, ROUNDS + 1):
+    for number in range(ROUNDS * exchanges):
+        if asked == most:
+            talk.client.close()
+            talk, asked = greeted(subject, probe, protocol), number % exchanges
+            talk.converse(until=asked)
+        asked += 1
         try:
-            converse(client, protocol)
+            talk.say(number % exchanges)
+            talk.hear(number % exchanges)
         except Mismatch as missed:
-            raise Mismatch(f"{missed.expected}, on one connection time {number} of {ROUNDS}", missed.actual) from None
+            which = f"request {asked} of {most} on one connection"
+            raise Mismatch(f"{missed.expected}, {which}", missed.actual) from None
 
 
 @covers("house:protocol/silent-before-request")
@@ -298,14 +282,17 @@ def check_says_nothing_before_the_request(subject: Subject, probe: Probe, wire: 
     """A client that takes its time hears nothing before it has asked, neither a word nor an end of stream."""
     if protocol.greeting is not None:
         raise NotApplicable("the server speaks first: the file of the protocol has a greeting")
-    client = probe.connect(subject)
+    talk = connect(subject, probe, protocol)
     let_rest(subject, probe)
+    early = b"" if protocol.unasked is None else talk.unasked_for(talk.client.take_in())
 
-    client.send_all(protocol.exchanges[0].send)
-    client.read(1)
+    talk.say(0)
+    talk.client.read(1)
 
-    flow = wire.flow(client)
-    flow.before(flow.expect(sent.data())).expect_no(got.data() | got.FIN | got.RST)
+    flow = wire.flow(talk.client)
+    no = got.FIN | got.RST if protocol.unasked else got.data() | got.FIN | got.RST
+    flow.before(flow.expect(sent.data())).expect_no(no)
+    assert not early, "nothing comes before the request but what the file says may come unasked"
 
 
 @covers("house:protocol/speaks-first")
@@ -313,9 +300,9 @@ def check_speaks_first(subject: Subject, probe: Probe, protocol: Protocol) -> No
     """A client that has said nothing is greeted."""
     if protocol.greeting is None:
         raise NotApplicable("the client speaks first: the file of the protocol has no greeting")
-    client = probe.connect(subject)
+    talk = connect(subject, probe, protocol)
 
-    hear_greeting(client, protocol)
+    talk.hear_greeting()
 
 
 @exact
@@ -324,14 +311,13 @@ def check_ends_with_fin_behind_its_last_answer(subject: Subject, probe: Probe, w
     """Behind the last answer comes FIN, and no RST, though the client has not closed."""
     if not protocol.server_closes:
         raise NotApplicable("the client closes: so says the file of the protocol")
-    client = probe.connect(subject)
-    hear_greeting(client, protocol)
+    talk = greeted(subject, probe, protocol)
 
-    converse(client, protocol)
-    client.expect_end(Ending.EOF)
+    talk.converse()
+    talk.expect_end()
 
-    wire.flow(client).expect(sent.data(), got.FIN)
-    expect_no_reset(subject, probe, wire, client)
+    wire.flow(talk.client).expect(sent.data(), got.FIN)
+    expect_no_reset(subject, probe, wire, talk.client)
 
 
 @covers("house:protocol/stays-open")
@@ -339,15 +325,14 @@ def check_leaves_closing_to_the_client(subject: Subject, probe: Probe, wire: Wir
     """Behind the last answer nothing comes, neither FIN nor RST, until the client closes."""
     if protocol.server_closes:
         raise NotApplicable("the server closes: so says the file of the protocol")
-    client = probe.connect(subject)
-    hear_greeting(client, protocol)
+    talk = greeted(subject, probe, protocol)
     with control():
-        converse(client, protocol)
+        talk.converse()
     let_rest(subject, probe)
 
-    client.half_close()
+    talk.client.half_close()
 
-    flow = wire.flow(client)
+    flow = wire.flow(talk.client)
     flow.before(flow.expect(sent.FIN)).expect_no(got.FIN | got.RST)
 
 
@@ -356,21 +341,19 @@ def check_leaves_closing_to_the_client(subject: Subject, probe: Probe, wire: Wir
 @covers("house:protocol/lasts-while-idle")
 def check_lasts_while_nothing_is_said(subject: Subject, probe: Probe, protocol: Protocol) -> None:
     """A client that is silent for eleven seconds, before the last request or behind it, keeps its connection."""
-    client = probe.connect(subject)
+    talk = connect(subject, probe, protocol)
     last = len(protocol.exchanges) - 1
     with control():
-        hear_greeting(client, protocol)
-        for number in range(last if protocol.server_closes else last + 1):
-            client.send_all(protocol.exchanges[number].send)
-            hear_answer(client, protocol, number)
+        talk.hear_greeting()
+        talk.converse(until=last if protocol.server_closes else None)
 
-    client.expect_to_stand(SILENCE)
+    talk.expect_to_stand(bearable(SILENCE, protocol))
 
     if protocol.server_closes:
-        client.send_all(protocol.exchanges[last].send)
-        hear_answer(client, protocol, last)
-    elif protocol.repeatable:
-        converse(client, protocol)
+        talk.say(last)
+        talk.hear(last)
+    elif protocol.rounds(2) == 2:
+        talk.converse()
 
 
 @exact
@@ -379,50 +362,48 @@ def check_closes_after_the_client(subject: Subject, probe: Probe, wire: Wire, pr
     """When the client has closed behind its last answer, the server ends the connection too, with FIN and not RST."""
     if protocol.server_closes:
         raise NotApplicable("the server closes: so says the file of the protocol")
-    client = probe.connect(subject)
+    talk = connect(subject, probe, protocol)
     with control():
-        hear_greeting(client, protocol)
-        converse(client, protocol)
+        talk.hear_greeting()
+        talk.converse()
 
-    client.half_close()
-    client.expect_end(Ending.EOF)
+    talk.client.half_close()
+    talk.expect_end()
 
-    expect_no_reset(subject, probe, wire, client)
+    expect_no_reset(subject, probe, wire, talk.client)
 
 
 @covers("house:protocol/half-closed-client")
 def check_half_closed_client_is_answered(subject: Subject, probe: Probe, wire: Wire, protocol: Protocol) -> None:
     """The last request and FIN that wait together when the server looks are both seen: the answer comes."""
     serves(subject, probe, protocol)
-    client = probe.connect(subject)
-    hear_greeting(client, protocol)
-    for number, exchange in enumerate(protocol.exchanges[:-1]):
-        client.send_all(exchange.send)
-        hear_answer(client, protocol, number)
+    talk = greeted(subject, probe, protocol)
+    last = len(protocol.exchanges) - 1
+    talk.converse(until=last)
 
     with subject.paused():
-        client.send_all(protocol.exchanges[-1].send)
-        client.half_close()
-        wire.wait_for(client, sent.FIN)
+        talk.say(last)
+        talk.client.half_close()
+        wire.wait_for(talk.client, sent.FIN)
 
-    hear_answer(client, protocol, len(protocol.exchanges) - 1)
+    talk.hear(last)
 
 
 @covers("house:protocol/whole-answer", "house:any/small-segments")
 def check_slow_reader_gets_the_whole_answer(subject: Subject, probe: Probe, protocol: Protocol) -> None:
     """A client with a window of a few hundred octets, which reads when the server rests, gets all that others do."""
     usual = serves(subject, probe, protocol)
-    client = probe.connect(subject, receive_buffer=512, segment_size=88)
+    talk = connect(subject, probe, protocol, receive_buffer=512, segment_size=88)
     let_rest(subject, probe)
-    hear_greeting(client, protocol)
+    talk.hear_greeting()
 
-    for number, exchange in enumerate(protocol.exchanges):
-        client.send_all(exchange.send)
+    for number in range(len(protocol.exchanges)):
+        talk.say(number)
         let_rest(subject, probe)
         if usual > LARGE:
-            client.widen()
-        hear_answer(client, protocol, number)
-    finish(client, protocol)
+            talk.client.widen()
+        talk.hear(number)
+    talk.finish()
 
 
 @covers("house:any/small-segments")
@@ -438,22 +419,22 @@ def check_small_segments(subject: Subject, probe: Probe, protocol: Protocol) -> 
 def check_clients_get_their_own_answers(subject: Subject, probe: Probe, protocol: Protocol, early: str) -> None:
     """Of two clients that ask at the same time each gets its own answers and no other, be it one after the other."""
     serves(subject, probe, protocol)
-    one, two = probe.connect(subject), probe.connect(subject)
-    other = protocol.of(2)
-    pieces = divided(other.exchanges[0].send, None if early == "half_a_request" else len(other.exchanges[0].send))
+    one, two = connect(subject, probe, protocol), connect(subject, probe, protocol)
+    size = None if early == "half_a_request" else len(two.request(0))
+    said = b""
     if protocol.greeting is None:
-        two.send_all(pieces.pop(0))
+        said = divided(two.request(0), size)[0]
+        two.client.send_all(said)
     let_rest(subject, probe)  # so that a server of many clients knows both
 
-    hear_greeting(one, protocol)
-    converse(one, protocol)
-    finish(one, protocol)
+    one.hear_greeting()
+    one.converse()
+    one.finish()
 
-    hear_greeting(two, other)
-    for piece in pieces:
-        two.send_all(piece)
-    converse(two, other, asked=1)
-    finish(two, other)
+    two.hear_greeting()
+    two.client.send_all(two.request(0)[len(said) :])
+    two.converse(asked=1)
+    two.finish()
 
 
 @families("v4")  # a table by descriptors knows of no family
@@ -469,18 +450,18 @@ def check_what_a_client_began_goes_with_it(
     has under that number.
     """
     serves(subject, probe, protocol)
-    client = probe.connect(subject)
-    hear_greeting(client, protocol)
+    talk = greeted(subject, probe, protocol)
 
     if after == "an_answer":
-        client.send_all(protocol.exchanges[0].send)
-        hear_answer(client, protocol, 0)
+        talk.converse(until=1)
     else:
-        client.send_all(divided(protocol.exchanges[0 if after == "half_the_first" else -1].send, None)[0])
+        amid = 0 if after == "half_the_first" else len(protocol.exchanges) - 1
+        talk.converse(until=amid if protocol.tells_values else 0)  # which it has to know before it can say the last
+        talk.client.send_all(divided(talk.request(amid), None)[0])
     let_rest(subject, probe)
-    LEAVING[how](client)
+    LEAVING[how](talk.client)
     let_rest(subject, probe)
-    client.close()
+    talk.client.close()
 
     for _ in range(2):
         let_rest(subject, probe)
@@ -502,20 +483,20 @@ def check_an_idle_client_does_not_block_others(subject: Subject, probe: Probe, p
 def check_survives_a_client_that_resets(subject: Subject, probe: Probe, protocol: Protocol, after: str) -> None:
     """A client that aborts, in any phase of an exchange, costs its own connection only."""
     serves(subject, probe, protocol)
-    request = protocol.exchanges[0].send
 
     for _ in range(3):
-        client = probe.connect(subject)
+        talk = connect(subject, probe, protocol)
         if after != "connect":
-            hear_greeting(client, protocol)
-            client.send_all(divided(request, None)[0] if after == "half_a_request" else request)
+            talk.hear_greeting()
+            request = talk.request(0)
+            talk.client.send_all(divided(request, None)[0] if after == "half_a_request" else request)
         if after == "half_an_answer":
-            client.read(1)
+            talk.client.read(1)
         elif after == "an_answer":
-            hear_answer(client, protocol, 0)
+            talk.hear(0)
         else:
             let_rest(subject, probe)
-        client.reset()
+        talk.client.reset()
 
     hold_session(subject, probe, protocol)
 
@@ -527,11 +508,10 @@ def check_survives_rubbish(subject: Subject, probe: Probe, protocol: Protocol, r
     """A client that says what no protocol has, whatever comes of it, costs its own connection only."""
     serves(subject, probe, protocol)
 
-    client = probe.connect(subject)
-    hear_greeting(client, protocol)
-    client.send_some(rubbish)
+    talk = greeted(subject, probe, protocol)
+    talk.client.send_some(rubbish)
     let_rest(subject, probe)
-    client.close()
+    talk.client.close()
 
     hold_session(subject, probe, protocol)
 
@@ -546,25 +526,26 @@ def check_survives_a_request_without_end(subject: Subject, probe: Probe, protoco
     """
     serves(subject, probe, protocol)
 
-    client = probe.connect(subject)
-    hear_greeting(client, protocol)
+    talk = greeted(subject, probe, protocol)
     if behind == "half_a_request":
-        client.send_some(divided(protocol.exchanges[0].send, None)[0])
+        talk.client.send_some(divided(talk.request(0), None)[0])
         let_rest(subject, probe)
-    client.send_some(ENDLESS)
+    talk.client.send_some(ENDLESS)
     let_rest(subject, probe)
-    client.close()
+    talk.client.close()
 
     hold_session(subject, probe, protocol)
 
 
 @exact
 @covers("house:any/survives")
-def check_survives_requests_of_clients_that_are_gone(subject: Subject, probe: Probe, protocol: Protocol) -> None:
+def check_survives_requests_of_clients_that_are_gone(
+    subject: Subject, probe: Probe, protocol: Protocol, session: Session
+) -> None:
     """Requests whose clients have closed and reset before the server looks cost nobody else an answer."""
     serves(subject, probe, protocol)
 
-    probe.leave_in_the_queue(subject, Leaving.RESETS_BEHIND_ITS_FIN, protocol.exchanges[0].send)
+    probe.leave_in_the_queue(subject, Leaving.RESETS_BEHIND_ITS_FIN, session.request())
 
     hold_session(subject, probe, protocol)
 
@@ -587,7 +568,7 @@ def check_survives_an_empty_client(subject: Subject, probe: Probe, protocol: Pro
             let_rest(subject, probe)
             LEAVING[how](client)
         if how == "half_closes":
-            client.read(LONGEST)  # up to the end of the stream, or as long as anything comes
+            client.read(UNREAD)  # up to the end of the stream, or as long as anything comes
             client.close()
 
     hold_session(subject, probe, protocol)

@@ -39,7 +39,7 @@ def check_a_client_that_pauses_is_answered_as_before(subject: Subject, probe: Pr
 
     probe.expect_to_last(subject, PAUSE, f"it goes on waiting for clients, {PAUSE:g} s without one")
     with requires("house:any/nothing-unasked"):
-        if came := client.waiting():
+        if came := session.unasked(client):
             what = f"the first {came[0]}" if len(came) > 1 else str(came[0])
             raise Mismatch("nothing comes to a client that asks nothing", f"{len(came)} came: {what}")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -71,14 +69,6 @@ def test_requests_are_said_in_their_order_and_in_pieces() -> None:
     sent = [action.octets for action in planned(drafts, contract("redis"), link=False) if isinstance(action, Send)]
 
     assert sent == [b"*1\r\n$4\r", b"\nPING\r\n", b"PING\r\n", b"*1\r\n$4\r\nPING\r\n"]
-
-
-def test_clients_that_would_be_mistaken_for_each_other_come_one_after_the_other() -> None:
-    drafts = [Draft("connect", client, 0) for client in range(3)]
-    alone = replace(contract("redis"), alone=True)
-
-    assert planned(drafts, contract("redis"), link=False) == (Connect(1), Connect(2), Connect(3))
-    assert planned(drafts, alone, link=False) == (Connect(1),)
 
 
 def test_an_ordinary_client() -> None:
