@@ -291,7 +291,7 @@ class Probe:
     def expect_rest(self, subject: Subject, expected: str) -> None:
         """Claim that the subject soon has nothing to do, and has not ended either."""
         watch, before = budget.Stopwatch(), subject.look()
-        rests = self._patience(subject).at_rest(_REST, work=_RESTLESS)
+        rests = self._patience(subject).at_rest(_REST, work=_RESTLESS, claimed=True)
         if subject.ended:
             told = subject.told()
             raise Mismatch(expected, f"it has ended: {in_a_line(told)}", details=outcome(told))

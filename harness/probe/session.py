@@ -14,9 +14,10 @@ import contextlib
 import re
 from typing import TYPE_CHECKING
 
-from harness.payload import count, quote
+from harness.payload import said
 from harness.probe.crowd import Crowd, Member
 from harness.probe.ending import Ending
+from harness.probe.heard import PERHAPS, SOMETHING, expected, heard
 from harness.subject.process import Subject
 from harness.subject.protocol import DATAGRAM, STREAM, Exactly, Exchange, Matching, Protocol, named
 from harness.subject.state import State
@@ -29,9 +30,8 @@ if TYPE_CHECKING:
     from harness.subject.external import External
     from harness.subject.protocol import Answer
 
-_SOMETHING = Matching(re.compile(rb"(?s).+"))
-_PERHAPS = Matching(re.compile(rb"(?s).*"))
 _NONE = Matching(re.compile(rb"(?!)"))
+_FURTHER = 0.2  # seconds in which the rest of a wrong answer comes, for the message to quote
 _LONGEST = 64 * 1024  # octets of an answer that is looked for
 _SMALL = 4 * 1024  # octets of room for what is sent without end
 
@@ -39,21 +39,21 @@ ORDINARY = {
     protocol.name: protocol
     for protocol in (
         Protocol("echo", "tcp", (Exchange(b"hello", Exactly(b"hello")),)),
-        Protocol("discard", "tcp", (Exchange(b"hello", _PERHAPS),)),
-        Protocol("chargen", "tcp", (), greeting=_SOMETHING),
-        Protocol("qotd", "tcp", (), greeting=_SOMETHING, server_closes=True),
-        Protocol("daytime", "tcp", (), greeting=_SOMETHING, server_closes=True),
-        Protocol("time", "tcp", (), greeting=_SOMETHING, server_closes=True),
+        Protocol("discard", "tcp", (Exchange(b"hello", PERHAPS),)),
+        Protocol("chargen", "tcp", (), greeting=SOMETHING),
+        Protocol("qotd", "tcp", (), greeting=SOMETHING, server_closes=True),
+        Protocol("daytime", "tcp", (), greeting=SOMETHING, server_closes=True),
+        Protocol("time", "tcp", (), greeting=SOMETHING, server_closes=True),
         Protocol("tcp", "tcp", ()),
-        Protocol("greeting", "tcp", (), greeting=_SOMETHING, server_closes=True),
-        Protocol("request-reply", "tcp", (Exchange(b"hello\r\n", _SOMETHING),), server_closes=True),
-        Protocol("one-shot", "tcp", (Exchange(b"hello\r\n", _PERHAPS),), server_closes=True),
+        Protocol("greeting", "tcp", (), greeting=SOMETHING, server_closes=True),
+        Protocol("request-reply", "tcp", (Exchange(b"hello\r\n", SOMETHING),), server_closes=True),
+        Protocol("one-shot", "tcp", (Exchange(b"hello\r\n", PERHAPS),), server_closes=True),
         Protocol("udp-echo", "udp", (Exchange(b"hello", Exactly(b"hello")),)),
         Protocol("udp-discard", "udp", (Exchange(b"hello", _NONE),)),
-        Protocol("udp-chargen", "udp", (Exchange(b"hello", _PERHAPS),)),
-        Protocol("udp-qotd", "udp", (Exchange(b"hello", _SOMETHING),)),
-        Protocol("udp-daytime", "udp", (Exchange(b"hello", _SOMETHING),)),
-        Protocol("udp-time", "udp", (Exchange(b"", _SOMETHING),)),
+        Protocol("udp-chargen", "udp", (Exchange(b"hello", PERHAPS),)),
+        Protocol("udp-qotd", "udp", (Exchange(b"hello", SOMETHING),)),
+        Protocol("udp-daytime", "udp", (Exchange(b"hello", SOMETHING),)),
+        Protocol("udp-time", "udp", (Exchange(b"", SOMETHING),)),
     )
 }
 
@@ -117,16 +117,16 @@ class Session:
         if self._protocol.transport == "udp":
             raise NotApplicable("datagrams have no connection to be in the middle of")
         protocol = self._protocol
-        endless = protocol.greeting is _SOMETHING and not protocol.server_closes
+        endless = protocol.greeting is SOMETHING and not protocol.server_closes
         client = self._probe.connect(self._subject, receive_buffer=_SMALL if endless else None)
         if protocol.greeting is not None:
             if protocol.server_closes and not protocol.exchanges:
                 client.expect_any(1)
                 return client
-            _hear(client, protocol.greeting)
+            _hear(client, protocol.greeting, "the greeting")
         for exchange in protocol.exchanges[: -1 if protocol.server_closes else None]:
             client.send_all(exchange.send)
-            _hear(client, exchange.answer)
+            _hear(client, exchange.answer, f"the answer to {exchange}")
         if not client.received and not protocol.server_closes:
             self._expect_accepted()
         return client
@@ -157,9 +157,9 @@ class Session:
                 client.send_all(protocol.exchanges[-1].send)
             came = client.read_to_end()
             if client.ended is not Ending.EOF:
-                raise Mismatch(str(Ending.EOF), str(client.ended))
+                raise Mismatch(str(Ending.EOF), f"{client.ended} after {said(came)}")
             if last is not None and not last.whole(came):
-                raise Mismatch(_asked(last), _came(came))
+                raise Mismatch(f"the answer to {protocol.exchanges[-1]}: {expected(last)}", heard(last, came))
         client.close()
 
     def leave_behind_words(self) -> None:
@@ -243,28 +243,34 @@ class Session:
 
 def _hear_datagram(client: DatagramClient, answer: Answer, who: str = "") -> None:
     """Claim that a datagram comes, and is this answer."""
-    expected = f"{who}a datagram" if answer in {_SOMETHING, _PERHAPS} else f"{who}a datagram of {answer}"
-    came = client.answer(expected)
+    wanted = f"{who}a datagram" if answer in {SOMETHING, PERHAPS} else f"{who}a datagram of {answer}"
+    came = client.answer(wanted)
     if not answer.whole(came.octets):
-        raise Mismatch(expected, str(came))
+        raise Mismatch(wanted, f"a datagram from {came.source} of {heard(answer, came.octets)}")
 
 
-def _hear(client: Client, answer: Answer) -> None:
+def _hear(client: Client, answer: Answer, what: str) -> None:
     """Claim that an answer comes, which ends where it matches for the first time."""
-    if isinstance(answer, Exactly):
-        client.expect(answer.octets)
-        return
+    came = _as_long_as_right(client, answer.octets) if isinstance(answer, Exactly) else _shortest(client, answer)
+    if not answer.whole(came):
+        why = client.stopped
+        came += client.keep_silent(_FURTHER) if came else b""
+        raise Mismatch(f"{what}: {expected(answer)}", heard(answer, came, why))
+
+
+def _as_long_as_right(client: Client, octets: bytes) -> bytes:
+    """These octets; what came up to where they differ, lest those be waited for that do not come any more."""
     came = b""
-    while not answer.whole(came):
-        octet = client.read(1)
+    while octets.startswith(came) and len(came) < len(octets):
+        if client.wait_for_more() or not (fresh := client.read_some(len(octets) - len(came))):
+            break
+        came += fresh
+    return came
+
+
+def _shortest(client: Client, answer: Answer) -> bytes:
+    """The fewest octets that are the answer; all that came if none are."""
+    came = b""
+    while not answer.whole(came) and len(came) < _LONGEST and (octet := client.read(1)):
         came += octet
-        if not octet or len(came) == _LONGEST:
-            raise Mismatch(_asked(answer), _came(came))
-
-
-def _asked(answer: Answer) -> str:
-    return "octets" if answer in {_SOMETHING, _PERHAPS} else str(answer)
-
-
-def _came(octets: bytes) -> str:
-    return f"{count(len(octets))}, {quote(octets)}" if octets else "no octet came"
+    return came

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from harness.suite import Probe, Raw, Subject
 
 PROFILES = ("tcp",)
+NEEDS = "accepting"
 
 SIMPLE_SERVICES = ("discard", "chargen", "qotd", "daytime", "time")
 
