@@ -319,7 +319,7 @@ def probing(
         else:
             del talkers[:-TALKS]  # the last ones tell most, and hours of them would fill the memory
 
-    with Probe(near, patience, met) as probe:
+    with Probe(near, patience, met, course) as probe:
         yield probe
 
 

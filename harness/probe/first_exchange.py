@@ -68,9 +68,8 @@ def _later_sessions(session: Session) -> float:
 
 
 def _rests(subject: Subject) -> bool:
-    """Whether it waits without using the processor when its client has left; one that got no turn may."""
-    before = subject.look()
-    return Patience(subject).at_rest(_REST, work=WORK) or subject.look().worked_since(before) < WORK
+    """Whether it waits without using the processor when its client has left."""
+    return Patience(subject).at_rest(_REST, work=WORK)
 
 
 def _accepts(subject: Subject | External, probe: Probe) -> bool:

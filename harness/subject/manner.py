@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LATE = 0.3  # seconds for one session, from which on a subject is a slow one
-ENOUGH = 25.0  # seconds that a test of one gets that is slow or never rests: several times what a test takes else
-MOST = 90.0  # seconds that any other test gets, on a machine however loaded; pytest-timeout, the net, gives 120
+SHARE = 10.0  # seconds that a test gets for a number of sessions with a slow one
+ENOUGH = 30.0  # seconds that a test of one gets that is slow or never rests: several times what a test takes else
+MOST = 75.0  # seconds that any other test gets, on a machine however loaded; pytest-timeout, the net, gives 120
 WORK = 1.0  # seconds of processor time in which a subject that never rests would have done what there is to do
 
 
@@ -59,8 +60,13 @@ class Course:
         seconds = MOST if not manner.words else ENOUGH
         self.deadline = None if endless else Deadline(seconds + more)
         self.why = manner.words
+        self._each = manner.seconds if manner.is_slow else 0.0
         self.restless = not manner.rests  # set, too, when the subject has been busy for the whole of a budget
         self._busy = 0.0  # seconds of waits in which it did not come to rest, one after the other
+
+    def affordable(self, wanted: int, least: int = 1) -> int:
+        """How many sessions of those that are wanted fit into the time of a test: all, unless each takes long."""
+        return min(wanted, max(least, int(SHARE / self._each))) if self._each else wanted
 
     def note_rest(self, rested: bool, seconds: float) -> None:
         """Take down whether a wait of so many seconds has seen the subject at rest."""
