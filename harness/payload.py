@@ -92,5 +92,16 @@ def count(octets: int) -> str:
 
 def quote(text: bytes, limit: int = 48) -> str:
     """Octets as a person reads them: printable text as it is, the rest escaped, long ones cut with their size."""
-    shown = repr(bytes(text[:limit]))[1:]
+    shown = _shown(text[:limit])
     return shown if len(text) <= limit else f"{shown}… ({len(text)} octets)"
+
+
+def said(octets: bytes, each: int = 200) -> str:
+    """What a server said, as a person reads it: all of it, or its beginning and its end."""
+    if len(octets) <= 2 * each:
+        return quote(octets, 2 * each) if octets else "nothing"
+    return f"{_shown(octets[:each])} … {_shown(octets[-each:])}"
+
+
+def _shown(octets: bytes) -> str:
+    return repr(bytes(octets))[1:]

@@ -24,6 +24,7 @@ from harness.probe.control import control
 from harness.probe.conversation import Conversation, DatagramConversation
 from harness.probe.datagram import LARGEST_V4, LARGEST_V6, DatagramClient
 from harness.probe.ending import Ending, Leaving
+from harness.probe.first_exchange import FirstExchange
 from harness.probe.moves import brought_to, states
 from harness.probe.probe import Attempt, Probe
 from harness.probe.raw import Raw
@@ -63,6 +64,7 @@ __all__ = [
     "Exchange",
     "Exploration",
     "External",
+    "FirstExchange",
     "FourTuple",
     "Inconclusive",
     "KiB",
@@ -94,6 +96,7 @@ __all__ = [
     "exact",
     "families",
     "got",
+    "needs",
     "octets",
     "option",
     "profiles",
@@ -151,6 +154,20 @@ def exact(test: Test) -> Test:
     """
     test.__dict__["exact"] = True
     return test
+
+
+def needs(what: str) -> Callable[[Test], Test]:
+    """Say of a test how little it needs of its subject: "nothing" but that it has started, or "accepting" clients.
+
+    All others need that the basic exchange succeeds, and are not applicable where it fails. A whole module says it with
+    `NEEDS`.
+    """
+
+    def mark(test: Test) -> Test:
+        test.__dict__["needs"] = what
+        return test
+
+    return mark
 
 
 def profiles(*names: str) -> Callable[[Test], Test]:

@@ -20,9 +20,10 @@ from harness.lab.near import HostNear, LabNear, is_loopback
 from harness.lab.relay import Relay
 from harness.lab.stack import stack
 from harness.plugin import naming
+from harness.plugin.asking import slow_s
 from harness.plugin.options import Settings, place_of, settings_of
 from harness.plugin.repeating import repetition_of
-from harness.plugin.selection import wrong_stack
+from harness.plugin.selection import is_judged, manner_of_test, wrong_stack
 from harness.plugin.soaking import is_soak
 from harness.plugin.weather import fair_weather
 from harness.probe.client import Client
@@ -35,6 +36,7 @@ from harness.subject import external
 from harness.subject.external import External
 from harness.subject.inventory import runtime as runtime_program
 from harness.subject.inventory import told_server
+from harness.subject.manner import Course
 from harness.subject.patience import CALM, Pace, Patience
 from harness.subject.process import Subject, start
 from harness.subject.protocol import Protocol, named
@@ -282,23 +284,42 @@ def serve(
 
 
 @pytest.fixture
-def probe(near: Near, _settings: Settings, _recorded: Wire | None, request: pytest.FixtureRequest) -> Iterator[Probe]:
+def _course(request: pytest.FixtureRequest) -> Course:
+    """What all waits of this test have in common: how long it may take in all."""
+    item = request.node
+    endless = is_soak(item) or not is_judged(item.nodeid)
+    return Course(manner_of_test(item), slow_s(item), endless=endless)
+
+
+@pytest.fixture
+def probe(
+    near: Near, _course: Course, _settings: Settings, _recorded: Wire | None, request: pytest.FixtureRequest
+) -> Iterator[Probe]:
     """Our active end."""
     pace = CALM if _settings.link is None else Pace.over(_settings.link)
+    with probing(near, pace, _course, _recorded, request) as probe:
+        yield probe
+
+
+@contextlib.contextmanager
+def probing(
+    near: Near, pace: Pace, course: Course, recorded: Wire | None, request: pytest.FixtureRequest
+) -> Iterator[Probe]:
+    """A probe with this patience, whose clients are remembered and recorded."""
 
     def patience(watched: Watched) -> Patience:
-        return Patience(watched, _recorded.tap.collect if _recorded is not None else _nothing, pace=pace)
+        return Patience(watched, recorded.tap.collect if recorded is not None else _nothing, pace=pace, course=course)
 
     talkers: list[Talker] = request.node.stash.setdefault(talkers_key, [])
 
     def met(talker: Talker) -> None:
         talkers.append(talker)
-        if _recorded is not None:
-            _recorded.meet(talker)
+        if recorded is not None:
+            recorded.meet(talker)
         else:
             del talkers[:-TALKS]  # the last ones tell most, and hours of them would fill the memory
 
-    with Probe(near, patience, met) as probe:
+    with Probe(near, patience, met, course) as probe:
         yield probe
 
 

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import pytest
 
 from harness.plugin.fixtures import (
+    _course,
     _recorded,
     _settings,
     lab,
@@ -47,7 +48,20 @@ if TYPE_CHECKING:
     from harness.capture.recording import Wire
     from harness.lab.handle import Lab
 
-__all__ = ["_recorded", "_settings", "family", "lab", "lab_process", "link", "near", "probe", "raw", "serve", "wire"]
+__all__ = [
+    "_course",
+    "_recorded",
+    "_settings",
+    "family",
+    "lab",
+    "lab_process",
+    "link",
+    "near",
+    "probe",
+    "raw",
+    "serve",
+    "wire",
+]
 
 Starter: TypeAlias = "Callable[..., Subject]"
 EVIDENCE = "--sockspec-evidence"

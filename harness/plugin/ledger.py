@@ -223,6 +223,8 @@ def pytest_configure_node(node: Any) -> None:
     config = node.config
     node.workerinput["sockspec_folder"] = str(config.stash[folder_key])
     node.workerinput["sockspec_absent"] = settings_of(config).absent
+    manners = settings_of(config).manners
+    node.workerinput["sockspec_manners"] = {place: manner.as_record() for place, manner in manners.items()}
 
 
 @pytest.hookimpl(trylast=True)

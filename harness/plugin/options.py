@@ -14,6 +14,7 @@ from harness import bundle
 from harness.gate import shards
 from harness.lab import link_profile
 from harness.subject import external, foreign, implementations, inventory, protocol
+from harness.subject.manner import Manner
 from harness.subject.profile import PROFILES
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Settings:
     report: Path | None = None  # None: a new folder in reports/runs
     pcap: str = "all"
     absent: dict[str, str] = field(default_factory=dict)  # `place_of` → why the subject does not offer it
+    manners: dict[str, Manner] = field(default_factory=dict)  # `place_of` → how the subject has shown itself
     implementations: tuple[Implementation, ...] = ()  # those of --subjects, judged side by side
     version_command: str = ""  # prints the version of the user's subject, for the record
     shard: Shard | None = None  # the part of the tests that this run judges; None for all
@@ -83,6 +85,7 @@ _NOBODY = Settings(programs=())
 
 settings_key = pytest.StashKey[Settings]()
 absent_key = pytest.StashKey[dict[str, str]]()
+manners_key = pytest.StashKey[dict[str, Manner]]()
 
 
 def settings_of(config: pytest.Config) -> Settings:
@@ -180,6 +183,7 @@ def read(config: pytest.Config) -> Settings:
         "version_command": option.version_command or "",
         "families": (option.family,) if option.family else FAMILIES,
         "absent": config.stash.get(absent_key, {}) or getattr(config, "workerinput", {}).get("sockspec_absent", {}),
+        "manners": config.stash.get(manners_key, {}) or _told(config),
     }
     if option.serve is not None and option.address is not None:
         raise pytest.UsageError("give --serve or the address of a running subject, not both")
@@ -199,6 +203,12 @@ def read(config: pytest.Config) -> Settings:
     wrong = tuple((inventory.wrong_runtimes() | inventory.wrong_stacks()).values())
     wrong = wrong if option.mutants and not profile else ()
     return Settings(programs=programs, wrong_runtimes=wrong, **common)
+
+
+def _told(config: pytest.Config) -> dict[str, Manner]:
+    """What the controller has told a worker of the manner of subjects."""
+    told: dict[str, dict[str, Any]] = getattr(config, "workerinput", {}).get("sockspec_manners", {})
+    return {place: Manner.from_record(record) for place, record in told.items()}
 
 
 def _link(name: str | None) -> LinkProfile | None:

@@ -1,7 +1,8 @@
 """The first start: can the subject be judged at all, and on which families? Asked once, before any test is planned.
 
 So a command that does not exist, ends at once or never listens gives one error and not one for each test; so does an
-address at which nobody is.
+address at which nobody is. One that is ready is asked one ordinary exchange, which shows its manner: one that does not
+answer as its profile says gets one finding for that, and no test waits for an answer in vain (`harness.plugin.basic`).
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
 
 from harness.lab.handle import Lab, LabUnavailable
-from harness.plugin.options import absent_key, place_of, read
+from harness.lab.near import LabNear
+from harness.plugin.options import absent_key, manners_key, place_of, read
+from harness.probe.first_exchange import manner_of
 from harness.report.model import Exit
 from harness.subject import external
 from harness.subject.beginning import NotReady
@@ -24,14 +28,24 @@ from harness.subject.process import start
 if TYPE_CHECKING:
     from harness.plugin.options import Settings
     from harness.subject.inventory import Program
+    from harness.subject.manner import Manner
     from harness.subject.process import Subject
 
 _MOMENT = 0.2  # seconds of idleness after which a program has opened all its sockets
 _ALL = 2.0  # seconds that it gets for it
 
 
-def absent_families(lab: Lab, program: Program) -> dict[str, str]:
-    """Why the program does not offer a family ("v4", "v6"), for those that it does not; NotReady if it offers none."""
+@dataclass
+class Seen:
+    """What the first start has shown of one program, by family ("v4", "v6")."""
+
+    absent: dict[str, str] = field(default_factory=dict)  # why it does not offer a family
+    manners: dict[str, Manner] = field(default_factory=dict)
+
+
+def first_start(lab: Lab, program: Program) -> Seen:
+    """Whether the program offers each family, and how it shows itself there; NotReady if it offers none."""
+    seen = Seen()
     refused: dict[str, NotReady] = {}
     told = ""
     for family in ("v4", "v6"):
@@ -40,6 +54,7 @@ def absent_families(lab: Lab, program: Program) -> dict[str, str]:
             with contextlib.closing(start(lab, program, family, dict(os.environ))) as subject:
                 if not told and (told := judged_of_several(subject)):
                     sys.stderr.write(f"sockspec: {told}\n")
+                seen.manners[family] = manner_of(subject, LabNear(lab))
         except NotReady as reason:
             refused[family] = reason
             if not program.takes_host and not reason.usage:
@@ -49,7 +64,10 @@ def absent_families(lab: Lab, program: Program) -> dict[str, str]:
             lab.ask("clear")
     if len(refused) == 2:
         raise refused["v4"]
-    return {family: f"the subject does not serve IP{family}: {reason.what}" for family, reason in refused.items()}
+    seen.absent = {
+        family: f"the subject does not serve IP{family}: {reason.what}" for family, reason in refused.items()
+    }
+    return seen
 
 
 def judged_of_several(subject: Subject) -> str:
@@ -80,20 +98,24 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     settings = read(config)
     try:
         with Lab() as lab:
-            if not settings.implementations:
-                config.stash[absent_key] = absent_families(lab, settings.programs[0])
-            else:
-                config.stash[absent_key] = {
-                    place_of(program, family): reason
-                    for program in settings.programs
-                    for family, reason in absent_families(lab, program).items()
-                }
+            _take_down(config, settings, {program: first_start(lab, program) for program in settings.programs})
     except LabUnavailable:
         return None  # every test will say that it is not applicable, and why
     except NotReady as reason:
         sys.stderr.write(f"sockspec: {reason}\n")
         return int(Exit.USAGE if reason.usage else Exit.BROKEN)
     return None
+
+
+def _take_down(config: pytest.Config, settings: Settings, seen: dict[Program, Seen]) -> None:
+    """Keep what the first starts have shown for the tests, under their `place_of`."""
+    absent: dict[str, str] = {}
+    manners: dict[str, Manner] = {}
+    for program, shown in seen.items():
+        one_of_several = program if settings.implementations else None
+        absent |= {place_of(one_of_several, family): reason for family, reason in shown.absent.items()}
+        manners |= {place_of(one_of_several, family): manner for family, manner in shown.manners.items()}
+    config.stash[absent_key], config.stash[manners_key] = absent, manners
 
 
 def _look(settings: Settings) -> int | None:

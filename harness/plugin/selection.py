@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.plugin.asking import asked, broken, covers_of
-from harness.plugin.options import settings_of
+from harness.plugin.options import place_of, settings_of
+from harness.subject.manner import Manner
 from harness.subject.protocol import kind_of
 
 if TYPE_CHECKING:
@@ -44,6 +45,18 @@ def program_of(item: pytest.Item) -> Program | None:
     params = item.callspec.params if hasattr(item, "callspec") else {}
     chosen: Program | None = params.get("program") or params.get("wrong_runtime")
     return chosen
+
+
+def place_of_test(item: pytest.Item) -> str:
+    """Under which key the first start of the subject of a test is remembered."""
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    one_of_several = program_of(item) if settings_of(item.config).implementations else None
+    return place_of(one_of_several, str(params.get("family", "")))
+
+
+def manner_of_test(item: pytest.Item) -> Manner:
+    """How the subject of a test has shown itself; nothing is known of one that was not started before."""
+    return settings_of(item.config).manners.get(place_of_test(item), Manner())
 
 
 def wrong_stack(item: pytest.Item) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from harness import budget
 from harness.analysis.accounting import Delivered
-from harness.payload import count, first_difference, quote
+from harness.payload import count, first_difference, quote, said
 from harness.probe.calls import Calls
 from harness.probe.ending import Ending, Leaving
 from harness.verdict import Mismatch
@@ -141,6 +141,12 @@ class Client:
             self._receive()
         return self._take(len(self._kept))
 
+    def read_some(self, size: int) -> bytes:
+        """Up to `size` octets of what has come by now, without waiting."""
+        if self.ended is None:
+            self._receive()
+        return self._take(size)
+
     def keep_silent(self, seconds: float) -> bytes:
         """Say nothing for `seconds`, or until the connection ends; what came meanwhile."""
         deadline = budget.Deadline(seconds)
@@ -161,6 +167,8 @@ class Client:
 
     def wait_for_more(self) -> str:
         """Wait for a further octet or the end of the stream; why nothing came, empty if something did."""
+        if self._kept or self.ended is not None:
+            return ""
         return "" if self._await(select.POLLIN) else self._why
 
     def read(self, size: int) -> bytes:
@@ -207,7 +215,7 @@ class Client:
         """Claim that octets come: all up to the end, or until nothing more comes, and `limit` at most."""
         octets = self.read(limit)
         if not octets:
-            raise Mismatch("octets come", f"none came{self._stopped()}")
+            raise Mismatch("octets come", f"none came{self.stopped}")
         return octets
 
     def expect_back(self, octets: bytes, *, already: int = 0, chunk: int = _CHUNK, half_close: bool = False) -> None:
@@ -236,18 +244,21 @@ class Client:
             return
         size = count(len(expected))
         what = f"{size}, {quote(expected)}" if len(expected) <= 48 else f"{size} unchanged"
+        details = []
         if actual and len(actual) < len(expected) and expected.startswith(actual):
             seen = f"only the first {count(len(actual))} came"
         elif not actual:
             seen = "no octet came"
         else:
             seen = str(difference)
+            details = [f"the server said {said(actual + bytes(self._kept))}"]
         if len(actual) < len(expected):
-            seen += self._stopped()
-        raise Mismatch(what, seen)
+            seen += self.stopped
+        raise Mismatch(what, seen, details=details)
 
-    def _stopped(self) -> str:
-        """Why nothing more came, to be put behind what did."""
+    @property
+    def stopped(self) -> str:
+        """Why nothing more came, to be put after what did; empty if that is not known."""
         return f", then {self.ended}" if self.ended else f"; {self._why}" if self._why else ""
 
     def _fetch(self, size: int) -> None:

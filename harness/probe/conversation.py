@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness import budget
-from harness.payload import KiB, count, quote
+from harness.payload import KiB, quote
 from harness.probe.ending import Ending
+from harness.probe.heard import expected, heard
 from harness.subject.answer import PERHAPS, SOMETHING, Exactly, Hearing, asked_for, filled
 from harness.subject.client_names import fresh
 from harness.verdict import Inconclusive, Mismatch
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from harness.subject.answer import Answer
     from harness.subject.exchange import Exchange, Protocol
 
+_FURTHER = 0.2  # seconds in which the rest of a wrong answer comes, for the message to quote
 LONGEST = 16 * KiB  # octets within which an answer is complete, where no end of stream tells
 _AGAIN = 0.5  # seconds behind which a datagram may be sent again, for want of an acknowledgment
 
@@ -97,7 +99,8 @@ class Conversation:
         """Claim that what came up to the end of the stream is the last answer."""
         answer = self.exchange(len(self.protocol.exchanges) - 1).answer
         if not answer.whole(asked_for(came, self.protocol.unasked)):
-            raise Mismatch(_asked(answer), _came(came))
+            exchange = self.exchange(len(self.protocol.exchanges) - 1)
+            raise Mismatch(f"the answer to {exchange}: {expected(answer)}", heard(answer, came))
 
     def unasked_for(self, came: bytes) -> bytes:
         """What of octets that came the server may not say unasked."""
@@ -105,7 +108,7 @@ class Conversation:
 
     def _hear(self, answer: Answer, what: str, *, to_end: bool) -> None:
         try:
-            came = heard(self.client, answer, self.protocol, what, to_end=to_end)
+            came = hear(self.client, answer, self.protocol, what, to_end=to_end)
         except Mismatch:
             limit, silent = self.protocol.idle_limit, self._silence.seconds
             if limit is not None and silent >= limit and self.client.ended is not None:
@@ -117,27 +120,29 @@ class Conversation:
         self._values.update(answer.taken(came))
 
 
-def heard(client: Client, answer: Answer, protocol: Protocol, what: str = "", *, to_end: bool = False) -> bytes:
+def hear(client: Client, answer: Answer, protocol: Protocol, what: str = "", *, to_end: bool = False) -> bytes:
     """Claim that this answer comes, and give it; with `to_end` it is all up to the end of the stream."""
-    told = f"{what}: " if what else ""
-    if isinstance(answer, Exactly) and protocol.unasked is None:
-        try:
-            client.expect(answer.octets)
-        except Mismatch as missed:
-            raise Mismatch(f"{told}{missed.expected}", missed.actual) from None
-        return answer.octets
-    came = asked_for(client.read_to_end(), protocol.unasked) if to_end else _shortest(client, answer, protocol)
+    if to_end:
+        came = asked_for(client.read_to_end(), protocol.unasked)
+    elif isinstance(answer, Exactly) and protocol.unasked is None:
+        came = _as_long_as_right(client, answer.octets)
+    else:
+        came = _shortest(client, answer, protocol)
     if not answer.whole(came):
-        raise Mismatch(f"{told}{_asked(answer)}", f"{_came(came)}, then {client.ended or 'nothing more'}")
+        why = client.stopped
+        came += client.keep_silent(_FURTHER) if came else b""
+        raise Mismatch(f"{what}: {expected(answer)}" if what else expected(answer), heard(answer, came, why))
     return came
 
 
-def _asked(answer: Answer) -> str:
-    return "octets" if answer in {SOMETHING, PERHAPS} else str(answer)
-
-
-def _came(octets: bytes) -> str:
-    return f"{count(len(octets))}, {quote(octets)}" if octets else "no octet came"
+def _as_long_as_right(client: Client, octets: bytes) -> bytes:
+    """These octets; what came up to where they differ, lest those be waited for that do not come any more."""
+    came = b""
+    while octets.startswith(came) and len(came) < len(octets):
+        if client.wait_for_more() or not (fresh_octets := client.read_some(len(octets) - len(came))):
+            break
+        came += fresh_octets
+    return came
 
 
 def _shortest(client: Client, answer: Answer, protocol: Protocol) -> bytes:
@@ -177,7 +182,7 @@ class DatagramConversation:
         wanted = f"{who}a datagram{what}" + (f" from {self._whence(number)}" if from_place else "")
         came = self._next(wanted)
         if not exchange.answer.whole(came.octets) or (from_place and not self._right(number, came)):
-            raise Mismatch(wanted, str(came))
+            raise Mismatch(wanted, f"a datagram from {came.source} of {heard(exchange.answer, came.octets)}")
         self._last, self._heard = came, budget.Stopwatch()
         self._values.update(exchange.answer.taken(came.octets))
         if self.protocol.other_port:

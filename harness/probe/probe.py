@@ -15,6 +15,7 @@ from harness.lab.ends import NEAR
 from harness.probe.calls import Calls
 from harness.probe.client import Client
 from harness.probe.datagram import DatagramClient
+from harness.subject.manner import Course, Manner
 from harness.subject.outcome import in_a_line, outcome
 from harness.subject.patience import Patience, Watched
 from harness.subject.process import Subject
@@ -141,9 +142,11 @@ class Probe:
         near: Near,
         patience: Callable[[Watched], Patience],
         met: Callable[[Attempt | Client | DatagramClient], None],
+        course: Course | None = None,
     ) -> None:
         """Make clients on the side `near`; `met` hears of each client, so that its flow can be found."""
         self._near = near
+        self._course = course or Course(Manner(), endless=True)
         self._patience = patience
         self._met = met
         self._opened: list[Attempt | DatagramClient | Listener] = []
@@ -154,6 +157,10 @@ class Probe:
     def __exit__(self, *_: object) -> None:
         for opened in self._opened:
             opened.close()
+
+    def affordable(self, wanted: int, least: int = 1) -> int:
+        """How many clients, of those that are wanted, a test has time for: fewer if the subject takes long for each."""
+        return self._course.affordable(wanted, least)
 
     def connect(
         self, subject: Reached, *, receive_buffer: int | None = None, segment_size: int | None = None
@@ -291,7 +298,7 @@ class Probe:
     def expect_rest(self, subject: Subject, expected: str) -> None:
         """Claim that the subject soon has nothing to do, and has not ended either."""
         watch, before = budget.Stopwatch(), subject.look()
-        rests = self._patience(subject).at_rest(_REST, work=_RESTLESS)
+        rests = self._patience(subject).at_rest(_REST, work=_RESTLESS, claimed=True)
         if subject.ended:
             told = subject.told()
             raise Mismatch(expected, f"it has ended: {in_a_line(told)}", details=outcome(told))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from harness.budget import Stopwatch
+from harness.payload import said
 from harness.probe.conversation import Conversation, DatagramConversation
 from harness.probe.crowd import Crowd, Member
 from harness.probe.ending import Ending
@@ -174,7 +175,7 @@ class Session:
                 self._talks[client].say(len(protocol.exchanges) - 1)
             came = client.read_to_end()
             if client.ended is not Ending.EOF:
-                raise Mismatch(str(Ending.EOF), str(client.ended))
+                raise Mismatch(str(Ending.EOF), f"{client.ended} after {said(came)}")
             if protocol.exchanges:
                 self._talks[client].take_last(came)
         client.close()

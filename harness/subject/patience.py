@@ -9,6 +9,10 @@ octets wait for a window to open); while it is not, the budget is `RESPONSE`.
 A link that loses frames or holds them up takes time too, and how much is known: `Pace` has these numbers for it. What
 is lost is sent again when a timer of the protocol has run out, and a SYN or a FIN may be what was lost. The kernel goes
 on doing so for a subject that has ended.
+
+One that never rests is never idle, so how much it works decides instead: each of its threads has had its turn, several
+times, when it has used `WORK` seconds of processor time, and more where many threads run. What a test has seen of that
+once it remembers (`harness.subject.manner.Course`), and so is known when the whole test has to be over.
 """
 
 from __future__ import annotations
@@ -20,6 +24,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from harness import budget
 from harness.budget import Deadline, Stopwatch
+from harness.subject.manner import WORK, Course, Manner
+from harness.verdict import NotApplicable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +40,8 @@ _SLOWER = 1.05  # times as long as the turn before is each one while nothing com
 _SLOWEST = 0.04  # seconds between two turns in the end: a ring has room for what comes in that time
 _GLANCE = 0.05  # seconds before the first look: most of what is waited for comes within them
 _STARE = 0.2  # seconds between two looks from then on: to look costs the processor that the subject may need
+_TURNS = 0.1  # seconds of processor time for each thread that runs: twenty turns of Python's global lock
+_SETTLED = 0.2  # seconds of processor time in which one that never rests has looked at what was sent
 _ENDED = 0.2  # seconds for what an ended subject has sent to arrive
 
 
@@ -97,8 +105,10 @@ class Patience:
         meanwhile: Callable[[], object] = lambda: None,
         seconds: float | None = None,
         pace: Pace = CALM,
+        course: Course | None = None,
     ) -> None:
         self._subject = subject
+        self._course = course or Course(Manner(), endless=True)
         self.meanwhile = meanwhile
         self._seconds = pace.response if seconds is None else seconds
         self._pace = pace
@@ -107,7 +117,9 @@ class Patience:
         """Wait until `came(seconds)` is true; it may itself wait up to that many seconds."""
         if came(0.0):
             return Waited(True)
+        self._claim_time()
         deadline = Deadline(self._seconds)
+        first: Look | None = None
         still_for: Stopwatch | None = None
         glance = Deadline(_GLANCE)
         before = None
@@ -116,6 +128,8 @@ class Patience:
             turn = _TURN if self.meanwhile() else min(turn * _SLOWER, _SLOWEST)
             if deadline.over:
                 busy = "the subject was still busy" if before else "nothing came"
+                if before is not None:
+                    self._course.note_rest(False, deadline.budget)
                 return self._last_look(came, f"{busy} after {deadline}")
             if not glance.over:
                 continue
@@ -123,6 +137,9 @@ class Patience:
             look = self._subject.look()
             if look is None:
                 continue
+            first = first or look
+            if self._course.restless and (work := look.worked_since(first)) >= max(WORK, look.running * _TURNS):
+                return self._last_look(came, f"the subject never rests, and used the processor for {work:.1f} s")
             if look.ended and not look.running and not (look.unsent and self._pace.on_its_way):
                 return self._last_look(came, "the subject had ended", _ENDED + self._pace.on_its_way)
             still = before is not None and look.still_since(before)
@@ -132,14 +149,25 @@ class Patience:
                 return self._last_look(came, f"the subject was idle for {still_for.seconds:.1f} s")
         return Waited(True)
 
-    def at_rest(self, idle: float, seconds: float | None = None, *, work: float = math.inf) -> bool:
+    def at_rest(
+        self, idle: float, seconds: float | None = None, *, work: float = math.inf, claimed: bool = False
+    ) -> bool:
         """Wait until the subject has been idle for `idle` seconds, `seconds` at most; whether it came to that.
 
         What neither kernel can deliver does not count here: it may have to wait for the subject. One that has used
-        `work` seconds of processor time meanwhile is not waited for any longer.
+        `work` seconds of processor time meanwhile is not waited for any longer, nor is one that is known never to rest,
+        unless it is `claimed` that it does.
         """
+        self._claim_time()
+        seconds = self._seconds if seconds is None else seconds
+        knows = self._course.restless and not claimed
+        watch, rested = Stopwatch(), self._comes_to_rest(idle, seconds, work, least=_SETTLED if knows else math.inf)
+        self._course.note_rest(rested, watch.seconds)
+        return rested
+
+    def _comes_to_rest(self, idle: float, seconds: float, work: float, *, least: float) -> bool:
         first = None
-        deadline = Deadline(self._seconds if seconds is None else seconds)
+        deadline = Deadline(seconds)
         still_for: Stopwatch | None = None
         before = None
         while not deadline.over:
@@ -148,7 +176,8 @@ class Patience:
             if look is None or (look.ended and not look.running):
                 return True
             first = first or look
-            if look.worked_since(first) >= work:
+            worked = look.worked_since(first)
+            if worked >= work or worked >= max(least, look.running * _TURNS):
                 return False
             still = before is not None and look.still_since(before)
             still_for = (still_for or Stopwatch()) if still else None
@@ -157,6 +186,10 @@ class Patience:
                 return True
             select.select([], [], [], deadline.slice(_GLANCE))
         return False
+
+    def _claim_time(self) -> None:
+        if over := self._course.over:
+            raise NotApplicable(over)
 
     def _last_look(self, came: Callable[[float], bool], reason: str, seconds: float = 0.0) -> Waited:
         return Waited(True) if came(seconds) else Waited(False, reason)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from harness.suite import Subject
 
 PROFILES = (*SERVICES, "one-shot", *UDP_SERVICES)
+NEEDS = "nothing"
 
 
 @covers("house:any/bound-address")

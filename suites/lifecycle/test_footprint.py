@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 PROFILES = SERVICES
 
 BATCH = 64  # clients: if one in eight leaves something behind, it is seen
-EACH_TWICE = 16  # clients, of each kind two
+KINDS = 8  # of clients
+EACH_TWICE = 2 * KINDS  # clients
 LONG = b"?" * 20 * KiB  # behind a request: more than a frame takes, and seen in memory if it is kept
 TOGETHER = 20  # clients that leave in the same moment
 FEW = 4  # clients that wait to be accepted at once
@@ -50,9 +51,9 @@ BATCHES = 6  # a pool of 256 threads, one more for each client until it is full,
 LASTING = 12  # batches: who remembers its last clients, some hundreds, remembers no more of them then
 
 
-def visit(subject: Subject, probe: Probe, session: Session, clients: int = BATCH) -> None:
+def visit(subject: Subject, probe: Probe, session: Session, clients: int) -> None:
     """A batch of clients, one after the other; a claim that each that stays is served, as the one before all was."""
-    kinds = 8 if subject.profile == "echo" else 7
+    kinds = KINDS if subject.profile == "echo" else KINDS - 1
     for number in range(clients):
         try:
             if subject.transport == "udp":
@@ -163,10 +164,11 @@ def check_leaves_nothing_behind(subject: Subject, probe: Probe, session: Session
     with control():
         session.serve()
     with requires("house:any/survives"):
-        visit(subject, probe, session, EACH_TWICE)
+        visit(subject, probe, session, probe.affordable(EACH_TWICE, KINDS))
 
     held = (PROCESSES, DESCRIPTORS, UNFREED, MEMORY, ADDRESSES)
-    expect_level(subject, probe, held, BATCH, lambda: visit(subject, probe, session))
+    batch = probe.affordable(BATCH, KINDS)
+    expect_level(subject, probe, held, batch, lambda: visit(subject, probe, session, batch))
 
 
 @exact
@@ -250,8 +252,9 @@ def check_leaves_no_connection_in_close_wait(subject: Subject, probe: Probe, ses
     """Clients have closed, alone or together and in another order than they came: the server closes its ends, too."""
     with control():
         session.serve()
-        visit(subject, probe, session, EACH_TWICE)
-    expect_none_in_close_wait(subject, probe, EACH_TWICE)
+        few = probe.affordable(EACH_TWICE, KINDS)
+        visit(subject, probe, session, few)
+    expect_none_in_close_wait(subject, probe, few)
 
     clients = probe.connect_together(subject, len(ORDER), receive_buffer=4 * KiB)
     probe.let_settle(subject)

@@ -22,6 +22,7 @@ from harness.suite import (
     covers,
     families,
     got,
+    needs,
     octets,
     profiles,
 )
@@ -45,12 +46,20 @@ def needs_a_look(subject: Subject) -> None:
 
 
 @families("v4")  # who sleeps on one family does on the other
+@needs("nothing")
+@covers("house:any/rests")
+def check_waits_for_its_first_client_without_using_cpu(subject: Subject, probe: Probe) -> None:
+    """A server that no client has connected to yet sleeps until one does."""
+    needs_a_look(subject)
+
+    probe.expect_rest(subject, "a server without clients waits without using the processor")
+
+
+@families("v4")
 @covers("house:any/rests")
 def check_rests_while_nothing_comes(subject: Subject, probe: Probe, session: Session) -> None:
-    """Nobody is there, a client says nothing, one has closed, one has reset: the server waits for what comes next."""
+    """A client says nothing, one has closed, one has reset: the server waits for what comes next."""
     needs_a_look(subject)
-    probe.expect_rest(subject, "a server to which nobody has come yet waits without using the processor")
-
     if subject.transport == "tcp":
         client = session.hold()
         probe.expect_rest(subject, "a server whose client says nothing waits without using the processor")

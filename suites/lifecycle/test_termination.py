@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import SERVICES, UDP_SERVICES, Mismatch, control, covers, exact, profiles
+from harness.suite import SERVICES, UDP_SERVICES, Mismatch, control, covers, exact, needs, profiles
 
 if TYPE_CHECKING:
     from harness.suite import Probe, Session, Subject
@@ -47,6 +47,7 @@ def check_ends_in_the_middle_of_a_session(
 
 
 @profiles(*PROFILES, *UDP_SERVICES)
+@needs("nothing")
 @covers("house:any/termination-signal")
 def check_ends_while_it_waits_for_clients(subject: Subject, probe: Probe) -> None:
     """With nobody connected it ends as well, and does not wait for one more client to see that it should."""

@@ -87,14 +87,14 @@ def check_no_word_means_anything(subject: Subject, probe: Probe) -> None:
     """No word is a command, and none too little to be answered: each comes back alone, on one connection."""
     client = probe.connect(subject)
 
-    for word in WORDS:
+    for word in WORDS[: probe.affordable(len(WORDS))]:
         client.expect_back(word)
 
 
 @covers("rfc862:tcp/waits-for-nothing", "rfc862:tcp/returns-every-octet")
 def check_message_of_any_size_comes_back_alone(subject: Subject, probe: Probe, wire: Wire) -> None:
     """A message that lies there whole when the server looks comes back, also if it just fills a buffer or a segment."""
-    for size in SIZES:
+    for size in SIZES[: probe.affordable(len(SIZES))]:
         message = octets(size, seed=size)
         with subject.paused() if subject.managed else contextlib.nullcontext():
             client = probe.connect(subject)
@@ -161,7 +161,7 @@ def check_lasts_until_the_client_closes(subject: Subject, probe: Probe) -> None:
     """One connection carries exchange after exchange, and stands while nothing is said; only the client ends it."""
     client = probe.connect(subject)
 
-    for number in range(100):
+    for number in range(probe.affordable(100)):
         client.expect_back(f"exchange {number}".encode())
     if subject.managed:
         assert not client.read(1), "nothing comes unasked"  # until the server has been idle for two seconds
@@ -412,7 +412,7 @@ def check_survives_clients_that_connect_and_close(subject: Subject, probe: Probe
 @covers("rfc862:tcp/returns-every-octet", "house:any/survives")
 def check_goes_on_serving(subject: Subject, probe: Probe) -> None:
     """Client after client is served, the hundredth as the first."""
-    for number in range(100):
+    for number in range(probe.affordable(100)):
         client = probe.connect(subject)
         client.expect_back(f"client {number}".encode())
         client.close()

@@ -220,7 +220,7 @@ def check_pipelined_requests_are_all_answered(subject: Subject, probe: Probe, pr
     if not protocol.pipelining:
         raise NotApplicable("the file of the protocol does not say pipelining = true")
     answered = serves(subject, probe, protocol)
-    rounds = protocol.rounds(rounds_in_a_piece(protocol, answered))
+    rounds = protocol.rounds(probe.affordable(rounds_in_a_piece(protocol, answered), 2))
     talk = greeted(subject, probe, protocol)
 
     talk.client.send_all(b"".join(map(talk.request, range(len(protocol.exchanges)))) * rounds)
@@ -256,14 +256,14 @@ def check_every_session_is_like_the_first(subject: Subject, probe: Probe, protoc
     A connection lasts for as many requests as the file says, where it says how many.
     """
     if not protocol.repeatable:
-        for _ in range(ROUNDS):
+        for _ in range(probe.affordable(ROUNDS)):
             hold_session(subject, probe, protocol)
         return
     exchanges = len(protocol.exchanges)
     most = min(protocol.requests or ROUNDS * exchanges, ROUNDS * exchanges)  # requests on a connection
     talk, asked = greeted(subject, probe, protocol), 0
 
-    for number in range(ROUNDS * exchanges):
+    for number in range(probe.affordable(ROUNDS) * exchanges):
         if asked == most:
             talk.client.close()
             talk, asked = greeted(subject, probe, protocol), number % exchanges

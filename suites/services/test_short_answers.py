@@ -35,7 +35,7 @@ def tells(subject: Subject, probe: Probe) -> None:
 @covers("house:any/survives")
 def check_tells_client_after_client(subject: Subject, probe: Probe) -> None:
     """Thirty clients in turn, and three that wait together, are each told something."""
-    for _ in range(30):
+    for _ in range(probe.affordable(30)):
         tells(subject, probe)
     with subject.paused() if subject.managed else contextlib.nullcontext():
         crowd = [probe.connect(subject) for _ in range(probe.room_for(subject, 3))]

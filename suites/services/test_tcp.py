@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from harness.suite import Probe, Raw, Subject
 
 PROFILES = ("tcp",)
+NEEDS = "accepting"
 
 SIMPLE_SERVICES = ("discard", "chargen", "qotd", "daytime", "time")
 
@@ -66,7 +67,7 @@ def check_accepts_a_client(subject: Subject, probe: Probe) -> None:
 @covers("house:any/accepts")
 def check_accepts_client_after_client(subject: Subject, probe: Probe) -> None:
     """A hundred clients in turn connect, every other one says something, and all are accepted."""
-    for number in range(100):
+    for number in range(probe.affordable(100)):
         client = probe.connect(subject)
         client.send_some(b"hello\r\n" if number % 2 else b"")
         client.close()
@@ -208,7 +209,7 @@ def check_an_idle_client_does_not_block_others(subject: Subject, probe: Probe) -
 @profiles(*PROFILES, *SIMPLE_SERVICES)
 def check_leaves_nothing_in_close_wait(subject: Subject, probe: Probe) -> None:
     """Of thirty clients that closed, every other one behind a text, no connection stays in CLOSE-WAIT."""
-    for number in range(30):
+    for number in range(probe.affordable(30)):
         client = probe.connect(subject)
         client.send_some(b"hello\r\n" if number % 2 else b"")
         client.close()
