@@ -231,10 +231,11 @@ def _trace(raised: BaseException) -> str:
 
 
 def _told(subject: Subject, judgment: Judgment) -> dict[str, Any]:
-    """What has become of it; where a complaint or its own stderr makes one ask, when it has nothing left to do."""
-    told = subject.told()
-    asked = judgment.verdict not in {Verdict.PASS, Verdict.NOT_APPLICABLE} or recognized(told["stderr"]) is not None
-    return subject.told_at_last() if asked else told
+    """What has become of it; where something is missed, or it is still at work, when it has nothing left to do."""
+    complaint = judgment.verdict not in {Verdict.PASS, Verdict.NOT_APPLICABLE}
+    if complaint or (not subject.may_end and subject.look().running):
+        return subject.told_at_last()
+    return subject.told()
 
 
 def _with_crash(judgment: Judgment, subject: Subject, told: dict[str, Any], raised: BaseException | None) -> Judgment:

@@ -17,8 +17,8 @@ from urllib.parse import quote
 
 from harness.record.environment import flat
 from harness.record.evidence import FAULTS, FINDING, SEGMENTS, SUBJECT, WIRE, Shown
+from harness.report.complaints import WORST_FIRST
 from harness.report.crew import spread
-from harness.report.model import WORST_FIRST, Run, Told
 from harness.report.pages import PACK, Pictures, pack, pictures
 from harness.report.templates import environment
 from harness.report.visible import one_line, visible
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from harness.record.facts import RequirementText
     from harness.record.result import Result
+    from harness.report.model import Run, Told
 
 OVERVIEW = 30  # findings that the summary lists at once; the others unfold
 IN_FULL = 50  # findings that show their evidence at once; of the others it is on the page of the test

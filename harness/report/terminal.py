@@ -12,7 +12,8 @@ import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING, TextIO
 
-from harness.report.model import WORST_FIRST, Exit
+from harness.report.complaints import WORST_FIRST
+from harness.report.model import Exit
 from harness.report.visible import one_line
 from harness.verdict import Verdict
 
