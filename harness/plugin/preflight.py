@@ -49,7 +49,11 @@ def absent_families(lab: Lab, program: Program) -> dict[str, str]:
             lab.ask("clear")
     if len(refused) == 2:
         raise refused["v4"]
-    return {family: f"the subject does not serve IP{family}: {reason.what}" for family, reason in refused.items()}
+    return {family: f"the subject does not serve IP{family}: {_why(reason)}" for family, reason in refused.items()}
+
+
+def _why(reason: NotReady) -> str:
+    return f"{reason.what} (stderr: {reason.last_words})" if reason.last_words else reason.what
 
 
 def judged_of_several(subject: Subject) -> str:

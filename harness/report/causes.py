@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 SURVIVES = "house:any/survives"
 BASIC_EXCHANGE = "house:any/basic-exchange"
+_PLACES = 4  # of one cause that are told
 _BLOCKED = "basic exchange"  # within the reason of a test that was not tried for it
 _TOGETHER = frozenset(  # what a server misses that serves one client at a time
     (
@@ -94,9 +95,9 @@ class Cause:
 
     @property
     def first(self) -> Result:
-        """The row that is shown for all: one that has the cause's own finding, if any has."""
-        own = (row for row, finding in self.seen if finding.requirement == SURVIVES)
-        return next(own, self.rows[0])
+        """The row that is shown for all: the shortest story, of those that have the cause's own finding if any has."""
+        own = [row for row, finding in self.seen if finding.requirement == SURVIVES]
+        return min(own or self.rows, key=lambda row: row.process.clients if row.process is not None else 0)
 
     @cached_property
     def counts(self) -> Counter[Verdict]:
@@ -112,6 +113,17 @@ class Cause:
     def families(self) -> tuple[str, ...]:
         """The families in which it was seen."""
         return tuple(sorted({row.family for row in self.rows} - {""}))
+
+    @property
+    def label(self) -> str:
+        """What a reader takes it for: a cause, or a deviation where it explains nothing worse."""
+        return "deviation" if self.verdict is Verdict.DEVIATION else "cause"
+
+    @property
+    def where(self) -> str:
+        """`server.py:8, in serve; server.py:9, in serve`."""
+        rest = len(self.places) - _PLACES
+        return "; ".join((*self.places[:_PLACES], *([f"and {rest} more"] if rest > 0 else [])))
 
     @cached_property
     def requirements(self) -> Counter[str]:

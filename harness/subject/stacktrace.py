@@ -37,7 +37,8 @@ class StackTrace:
         if not self.file:
             return ""
         where = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{where}, in {self.function}" if self.function else where
+        named = self.function and not self.function.startswith("<")  # `<module>`: none
+        return f"{where}, in {self.function}" if named else where
 
     @property
     def is_lost_connection(self) -> bool:
