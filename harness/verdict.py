@@ -94,6 +94,14 @@ class Mismatch(AssertionError):  # noqa: N818 - named for what was seen, as the 
         super().__init__("\n".join((f"expected: {expected}", f"actual:   {actual}", *self.details)))
 
 
+class SubjectEnded(Mismatch):
+    """A claim about a subject that goes on, of one that has ended.
+
+    Where it may end this is missed as any other claim. Where it may not, its end is the finding, and not this claim: of
+    a process that is not there it says nothing.
+    """
+
+
 class WireMismatch(Mismatch):
     """The same, claimed of a flow: the details show the segments, `cited` says why each frame that matters does.
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from harness.record.result import Result
+    from harness.report.causes import Cause
     from harness.report.model import Run
 
 LOST = "lost"  # what stands in place of the verdict of a test that was planned and never reported
@@ -43,10 +44,15 @@ class Difference:
     before: str  # the verdict, "lost", or "" where the run did not have the test
     after: str
     said: str = ""  # what the run after says, in one line
+    cause: str = ""  # what it follows from in the run after, or followed from in the one before
+
+    @property
+    def arrow(self) -> str:
+        """`pass → fail`."""
+        return " → ".join(filter(None, (self.before, self.after)))
 
     def __str__(self) -> str:
-        arrow = " → ".join(filter(None, (self.before, self.after)))
-        return f"{arrow}  {self.test}" + (f": {self.said}" if self.said else "")
+        return f"{self.arrow}  {self.test}" + (f": {self.said}" if self.said else "")
 
 
 @dataclass(frozen=True)
@@ -79,31 +85,42 @@ def compare(before: Run, after: Run) -> Comparison:
 
 @dataclass(frozen=True)
 class _Answer:
-    """What one run says of one test: its verdict, and what its findings say but for numbers."""
+    """What one run says of one test: its verdict, and what its findings say but for numbers.
+
+    Where all of them follow from a cause, it is the cause that is said, and the same one is no change: how a test
+    notices that a server has crashed depends on the moment.
+    """
 
     verdict: str
     kind: tuple[str, ...] = ()
     row: Result | None = None
+    cause: str = ""
 
 
 def _answers(run: Run) -> dict[str, _Answer]:
-    known = {row.test: _answer(row) for row in run.rows}
+    left = {row.test for told in run.told for row, _ in told.seen}
+    causes = {test: cause for test, cause in run.cause_of.items() if test not in left}
+    known = {row.test: _answer(row, causes.get(row.test)) for row in run.rows}
     planned = dict.fromkeys((*run.facts.planned, *known))
     return {test: known.get(test, _Answer(LOST)) for test in planned}
 
 
-def _answer(row: Result) -> _Answer:
+def _answer(row: Result, cause: Cause | None) -> _Answer:
+    if cause is not None:
+        return _Answer(row.verdict.value, (cause.kind.value, pattern_of(cause.title)), row, str(cause))
     findings = [f"{one.requirement} {pattern_of(one.expected)} {pattern_of(one.actual)}" for one in row.findings]
     return _Answer(row.verdict.value, tuple(findings), row)
 
 
 def _difference(test: str, before: _Answer | None, after: _Answer | None, run: Run) -> Difference | None:
     if after is None:
-        return Difference(test, Change.GONE, before.verdict if before else "", "")
+        return Difference(test, Change.GONE, before.verdict if before else "", "", cause=before.cause if before else "")
     said = _said(after.row)
     failing = {Verdict.FAIL.value, Verdict.DEVIATION.value} if run.facts.strict else {Verdict.FAIL.value}
+    cause = after.cause or (before.cause if before else "")
     if before is None:
-        return Difference(test, Change.FAILING if after.verdict in failing else Change.ADDED, "", after.verdict, said)
+        change = Change.FAILING if after.verdict in failing else Change.ADDED
+        return Difference(test, change, "", after.verdict, said, cause)
     if (before.verdict, before.kind) == (after.verdict, after.kind):
         return None
     if after.verdict in failing and before.verdict not in failing:
@@ -112,7 +129,7 @@ def _difference(test: str, before: _Answer | None, after: _Answer | None, run: R
         change = Change.PASSING
     else:
         change = Change.KIND
-    return Difference(test, change, before.verdict, after.verdict, said)
+    return Difference(test, change, before.verdict, after.verdict, said, cause)
 
 
 def _said(row: Result | None) -> str:

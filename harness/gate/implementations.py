@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.report.model import WORST_FIRST
+from harness.report.complaints import WORST_FIRST
 from harness.report.visible import one_line
 from harness.verdict import Verdict, worst
 

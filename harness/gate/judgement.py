@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from harness.gate.condition import facts_of
 from harness.gate.wildcard import pattern_of
-from harness.report.model import WORST_FIRST, Exit
+from harness.report.complaints import WORST_FIRST
+from harness.report.model import Exit
 from harness.report.visible import one_line
 from harness.verdict import Verdict
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from harness.gate.difference import Change
 from harness.gate.judgement import Wrong
 from harness.report.visible import one_line
+from harness.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from harness.gate.difference import Comparison
+    from harness.gate.difference import Comparison, Difference
     from harness.gate.judgement import Judgement, Untrue
     from harness.gate.shards import Joined
     from harness.report.model import Exit
@@ -48,7 +49,7 @@ def comparison(compared: Comparison) -> str:
     """What has changed, a section for each kind of change."""
     lines: list[str] = []
     for change in Change:
-        lines += _headed(str(change), (str(one) for one in compared.tests if one.change is change))
+        lines += _headed(str(change), _changes([one for one in compared.tests if one.change is change]))
     facts = (f"{name}: {left or '-'} → {right or '-'}" for name, (left, right) in compared.machines.items())
     lines += _headed("the machine differs", facts)
     counts = Counter(one.change for one in compared.tests)
@@ -64,6 +65,7 @@ def joined(whole: Joined) -> str:
     return "".join(f"{one_line(line)}\n" for line in (*lines, *whole.notes))
 
 
+_GOOD = {"", Verdict.PASS.value, Verdict.NOT_APPLICABLE.value}
 _DIFF = {
     0: "nothing got worse",
     1: "something is newly failing",
@@ -87,6 +89,19 @@ def _untrue(untrue: Iterable[Untrue], baseline: str) -> Iterator[str]:
         if one.wrong is not Wrong.GONE:
             yield from (f"  passes: {test}" for test in one.met)
         yield from (f"  {said.row.test} says: {said.said}" for said in one.otherwise)
+
+
+def _changes(changes: Sequence[Difference]) -> Iterator[str]:
+    """A line for each test; one for all those that change alike by the same cause, which are named by it."""
+    by_cause: dict[tuple[str, bool], list[Difference]] = {}
+    for one in changes:
+        if one.cause:
+            by_cause.setdefault((one.cause, one.after in _GOOD), []).append(one)
+    for (cause, gone), same in by_cause.items():
+        arrows = ", ".join(f"{times} {arrow}" for arrow, times in Counter(one.arrow for one in same).items())
+        yield f"{'no longer: ' if gone else ''}{cause}"
+        yield f"  {_plural(len(same), 'test')} ({arrows}), the first of them {same[0].test}"
+    yield from (str(one) for one in changes if not one.cause)
 
 
 def _headed(head: str, lines: Iterable[str]) -> list[str]:

@@ -148,9 +148,9 @@ class Lab:
         return {"pid": pid}, [os.pidfd_open(pid), *handed]
 
     def child(self, pid: int) -> dict[str, Any]:
-        """What has become of a program, with what it printed."""
-        self.children.listen()
+        """What has become of a program, with what it printed: of one that has ended, all that it did."""
         self.children.reap()
+        self.children.listen()
         return self.children[pid].report()
 
     def calls(self, pid: int) -> dict[str, str]:

@@ -65,9 +65,13 @@ def first_start(lab: Lab, program: Program) -> Seen:
     if len(refused) == 2:
         raise refused["v4"]
     seen.absent = {
-        family: f"the subject does not serve IP{family}: {reason.what}" for family, reason in refused.items()
+        family: f"the subject does not serve IP{family}: {_why(reason)}" for family, reason in refused.items()
     }
     return seen
+
+
+def _why(reason: NotReady) -> str:
+    return f"{reason.what} (stderr: {reason.last_words})" if reason.last_words else reason.what
 
 
 def judged_of_several(subject: Subject) -> str:

@@ -24,15 +24,19 @@ from harness.plugin.options import Settings, settings_of
 from harness.plugin.repeating import repetition_of
 from harness.plugin.selection import is_judged, program_of
 from harness.plugin.soaking import is_soak
+from harness.probe.client import Client
+from harness.probe.probe import Attempt
 from harness.record import evidence, faults
+from harness.record.process import ProcessRecord
 from harness.record.result import READY, Result, without_repetition
 from harness.record.talks import Talk, subject_calls
 from harness.spec.catalogue import Requirement, load
 from harness.subject.beginning import NotReady
-from harness.subject.outcome import in_a_line, outcome
+from harness.subject.crash_reports import recognized
+from harness.subject.outcome import in_a_line, outcome, status
 from harness.subject.process import Subject
 from harness.subject.runtime import answered
-from harness.verdict import Finding, Inconclusive, Level, Mismatch, NotApplicable, Verdict, worst
+from harness.verdict import Finding, Inconclusive, Level, Mismatch, NotApplicable, SubjectEnded, Verdict, worst
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -155,11 +159,14 @@ def _judge(row: Result, item: pytest.Item, call: pytest.CallInfo[None], raised: 
     governing = catalogue[claimed] if claimed else requirements[0] if requirements else None
     judgment = _judgment(raised, governing, in_setup=call.when == "setup")
     subject = item.stash.get(subject_key, None)
-    told = subject.told() if isinstance(subject, Subject) else None
+    told = _told(subject, judgment) if isinstance(subject, Subject) else None
+    process = None
     if isinstance(subject, Subject) and told is not None and call.when == "call":
-        judgment = _with_crash(judgment, subject, told)
+        judgment = _with_crash(judgment, subject, told, raised)
+        process = _process(told, subject, item.stash.get(talkers_key, []))
     result = replace(
         row,
+        process=process,
         verdict=judgment.verdict,
         covers=covers,
         level=requirements[0].level if requirements else None,
@@ -223,14 +230,40 @@ def _trace(raised: BaseException) -> str:
     return "".join(traceback.format_exception(raised))
 
 
-def _with_crash(judgment: Judgment, subject: Subject, told: dict[str, Any]) -> Judgment:
+def _told(subject: Subject, judgment: Judgment) -> dict[str, Any]:
+    """What has become of it; where something is missed, or it is still at work, when it has nothing left to do."""
+    complaint = judgment.verdict not in {Verdict.PASS, Verdict.NOT_APPLICABLE}
+    if complaint or (not subject.may_end and subject.look().running):
+        return subject.told_at_last()
+    return subject.told()
+
+
+def _with_crash(judgment: Judgment, subject: Subject, told: dict[str, Any], raised: BaseException | None) -> Judgment:
     if not told["ended"] or subject.may_end:
         return judgment
     actual = in_a_line(told)
     text = "\n".join(["expected: the subject goes on serving", f"actual:   {actual}", *outcome(told)])
     crash = Finding(Verdict.FAIL, SURVIVES, "the subject goes on serving", actual, text)
+    if isinstance(raised, SubjectEnded):
+        return replace(judgment, findings=(crash,), verdict=crash.verdict)
     findings = (*judgment.findings, crash)
     return replace(judgment, findings=findings, verdict=worst([judgment.verdict, crash.verdict]))
+
+
+def _process(told: dict[str, Any], subject: Subject, talkers: list[Talker]) -> ProcessRecord:
+    """The facts of its process from which a report tells causes."""
+    clients = [known for one in talkers if (known := one.client if isinstance(one, Attempt) else one) is not None]
+    closed = [one for one in clients if isinstance(one, Client) and one.ended is not None]
+    runs = not told["ended"] and not subject.may_end
+    return ProcessRecord(
+        status=status(told),
+        ended=told["ended"],
+        expected=subject.may_end,
+        last=told["stderr"].strip().rpartition("\n")[2],
+        trace=recognized(told["stderr"], told["signal"]),
+        clients=len(clients),
+        closed=len(closed) if runs else 0,
+    )
 
 
 def _with_evidence(
@@ -321,9 +354,8 @@ def _listing(capture: Capture, judgment: Judgment, found: Sequence[Traced]) -> s
 def _account(subject: object, told: dict[str, Any] | None) -> evidence.SubjectOutput | None:
     if not isinstance(subject, Subject) or told is None:
         return None
-    status = outcome({**told, "stdout": "", "stderr": ""})[0].removeprefix("status: ")
     command = " ".join(subject.command)
-    return evidence.SubjectOutput(command, status, told.get("stdout", "").encode(), told["stderr"].encode())
+    return evidence.SubjectOutput(command, status(told), told.get("stdout", "").encode(), told["stderr"].encode())
 
 
 def _family(item: pytest.Item) -> str:

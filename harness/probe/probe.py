@@ -19,7 +19,7 @@ from harness.subject.manner import Course, Manner
 from harness.subject.outcome import in_a_line, outcome
 from harness.subject.patience import Patience, Watched
 from harness.subject.process import Subject
-from harness.verdict import Mismatch
+from harness.verdict import Mismatch, SubjectEnded
 from harness.wire.segment import Endpoint
 
 if TYPE_CHECKING:
@@ -69,6 +69,11 @@ class Attempt:
     def delivered(self) -> Delivered:
         """What the socket gave so far."""
         return self._client.delivered() if self._client else Delivered(self.near, self.far, 0, 0)
+
+    @property
+    def client(self) -> Client | None:
+        """The client, once it is known to be connected."""
+        return self._client
 
     @property
     def decided(self) -> bool:
@@ -301,7 +306,7 @@ class Probe:
         rests = self._patience(subject).at_rest(_REST, work=_RESTLESS, claimed=True)
         if subject.ended:
             told = subject.told()
-            raise Mismatch(expected, f"it has ended: {in_a_line(told)}", details=outcome(told))
+            raise SubjectEnded(expected, f"it has ended: {in_a_line(told)}", details=outcome(told))
         if not rests:
             work, lasted = subject.look().worked_since(before), watch.seconds
             raise Mismatch(expected, f"it goes on using the processor: for {work:.1f} s of the last {lasted:.1f} s")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from harness.record.process import ProcessRecord
 from harness.verdict import Finding, Level, Verdict
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Result:
     line: int = 0  # of the test, from 1, in the file that `nodeid` names; 0 where it is not known
     repetition: int = 0  # from 1 where every test was run several times
     known: str = ""  # why what is missed here is accepted; it is told, and does not fail the run
+    process: ProcessRecord | None = None  # what became of the subject's process; None where that was not seen
 
     def __str__(self) -> str:
         return f"{self.test}: {self.verdict}"
@@ -97,6 +99,7 @@ class Result:
             "findings": [finding.as_record() for finding in self.findings],
             "certificate": dict(self.certificate) if self.certificate is not None else None,
             "relay": dict(self.relay) if self.relay is not None else None,
+            "process": self.process.as_record() if self.process is not None else None,
         }
 
     @classmethod
@@ -109,6 +112,7 @@ class Result:
         known["covers"] = tuple(known.get("covers", ()))
         known["level"] = Level(known["level"]) if known.get("level") else None
         known["findings"] = tuple(_finding(finding) for finding in known.get("findings", ()))
+        known["process"] = ProcessRecord.from_record(known["process"]) if known.get("process") else None
         return cls(**known)
 
 

@@ -17,8 +17,8 @@ from urllib.parse import quote
 
 from harness.record.environment import flat
 from harness.record.evidence import FAULTS, FINDING, SEGMENTS, SUBJECT, WIRE, Shown
+from harness.report.complaints import WORST_FIRST
 from harness.report.crew import spread
-from harness.report.model import WORST_FIRST, Run, Told
 from harness.report.pages import PACK, Pictures, pack, pictures
 from harness.report.templates import environment
 from harness.report.visible import one_line, visible
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from harness.record.facts import RequirementText
     from harness.record.result import Result
+    from harness.report.causes import Cause
+    from harness.report.model import Run, Told
 
 OVERVIEW = 30  # findings that the summary lists at once; the others unfold
 IN_FULL = 50  # findings that show their evidence at once; of the others it is on the page of the test
@@ -176,6 +178,10 @@ class _Page:
         """The number of the test's page."""
         return self._numbers[row.test]
 
+    def cause(self, cause: Cause) -> int:
+        """The number of the cause, from 1."""
+        return self.run.causes.index(cause) + 1
+
     @cached_property
     def documents(self) -> tuple[Document, ...]:
         """The ledger: document → requirement → tests, those with something to see first."""
@@ -206,8 +212,8 @@ class _Page:
 
     @cached_property
     def anchors(self) -> dict[str, str]:
-        """Test id → anchor of the first finding that tells of it."""
-        anchors: dict[str, str] = {}
+        """Test id → anchor of the cause of what it missed, or of the first finding that tells of it."""
+        anchors = {test: f"cause-{self.cause(cause)}" for test, cause in self.run.cause_of.items()}
         for number, told in enumerate(self.run.told, start=1):
             for row, _ in told.seen:
                 anchors.setdefault(row.test, f"finding-{number}")

@@ -3,7 +3,8 @@
 pytest's own writer tells fail, error and inconclusive alike; here each is told apart: `failure` is the subject's
 fault, `error` with its type is what could not be judged (inconclusive), what was lost, and what broke in the harness;
 `skipped` is not applicable. A deviation passes with a property, and under strict it is a failure. A known deviation
-passes with its reason as a property, whatever its verdict.
+passes with its reason as a property, whatever its verdict. Where the finding follows from a cause, such as a crash, the
+message begins with it and a property has it, so that a pipeline can count by it.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def render(run: Run, *, strict: bool | None = None) -> str:
     strict = run.facts.strict if strict is None else strict
     suites: dict[str, list[ET.Element]] = {}
     for row in run.rows:
-        suites.setdefault(row.group, []).append(_case(row, strict))
+        suites.setdefault(row.group, []).append(_case(row, strict, str(run.cause_of.get(row.test, ""))))
     for test in run.lost:
         suites.setdefault(test.partition("::")[0], []).append(_lost(test))
 
@@ -47,13 +48,13 @@ def render(run: Run, *, strict: bool | None = None) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _case(row: Result, strict: bool) -> ET.Element:
+def _case(row: Result, strict: bool, cause: str) -> ET.Element:
     case = _testcase(row.test, row.seconds)
     properties = ET.SubElement(case, "properties")
-    for name, value in _properties(row):
+    for name, value in (*_properties(row), ("cause", cause)):
         if value:
             ET.SubElement(properties, "property", name=name, value=one_line(value))
-    message = one_line(_message(row))
+    message = one_line(f"cause: {cause}; {_message(row)}" if cause else _message(row))
     if row.known:
         ET.SubElement(case, "system-out").text = visible(_body(row))
     elif row.verdict is Verdict.FAIL or (strict and row.verdict is Verdict.DEVIATION):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from harness.report.model import WORST_FIRST
+from harness.report.complaints import WORST_FIRST
 from harness.report.visible import one_line, visible
 from harness.verdict import Verdict
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterator, Mapping
 
+    from harness.report.causes import Cause
     from harness.report.model import Run, Told
 
 LIMIT = 20  # findings that are told; a step summary of GitHub's holds 1 MiB
@@ -36,6 +37,12 @@ def _lines(run: Run, limit: int) -> Iterator[str]:
     yield f"{_counts(run.counts, len(run.lost))} · exit code {int(run.exit)}"
     yield ""
     yield from _table(run)
+    if run.causes:
+        yield ""
+        yield f"**{run.summary}**"
+    for cause in run.causes[:limit]:
+        yield ""
+        yield from _cause(run, cause)
     for told in run.told[:limit]:
         yield ""
         yield from _finding(run, told)
@@ -73,6 +80,30 @@ def _table(run: Run) -> Iterator[str]:
 
 def _cells(counts: Counter[Verdict], columns: list[Verdict]) -> str:
     return " | ".join(str(counts[verdict] or "") for verdict in columns)
+
+
+def _cause(run: Run, cause: Cause) -> Iterator[str]:
+    yield f"### {cause.label.upper()} {_code(cause.title)}"
+    yield ""
+    for name, text in (
+        ("at", cause.where),
+        ("status", cause.status),
+        ("remedy", cause.said),
+        ("seen on", f"{cause.subject} ({' '.join(cause.families)})"),
+        ("evidence", cause.first.evidence),
+        ("again", cause.first.again),
+    ):
+        if text:
+            yield f"- {name}: {_code(text)}"
+    yield f"- explains {cause.explains}"
+    yield ""
+    yield "<details><summary>what follows from it</summary>"
+    yield ""
+    for told in run.follows(cause):
+        missed = f"{told.verdict.value.upper()} {_code(told.requirement)} {_code(told.behaviour)}"
+        yield f"- {missed}: {_code(told.actuals[0])}"
+    yield ""
+    yield "</details>"
 
 
 def _finding(run: Run, told: Told) -> Iterator[str]:

@@ -13,6 +13,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness.record.facts import RequirementText
+from harness.report.causes import causes
+from harness.report.complaints import WORST_FIRST, complaints
 from harness.verdict import Finding, Level, Verdict, worst
 
 if TYPE_CHECKING:
@@ -22,10 +24,7 @@ if TYPE_CHECKING:
     from harness.record.facts import RunFacts
     from harness.record.result import Result
     from harness.record.store import RunRecord
-
-# As a reader wants them: first what is wrong with the subject, then what we could not tell. `worst` orders the findings
-# of one test, where an error makes the test's other answers doubtful; tests among each other do not.
-WORST_FIRST = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.DEVIATION)
+    from harness.report.causes import Cause
 
 _VARIANTS = 6  # of one test that are named
 _LEVELS = (Level.MUST.value, Level.DOCUMENTED.value, Level.SHOULD.value, Level.MAY.value, "")
@@ -194,15 +193,43 @@ class Run:
         return table
 
     @cached_property
+    def causes(self) -> tuple[Cause, ...]:
+        """What most of its findings follow from, the ones that explain most first."""
+        return causes(self.rows)
+
+    @cached_property
+    def cause_of(self) -> dict[str, Cause]:
+        """Test id → the cause of what it missed."""
+        return {row.test: cause for cause in reversed(self.causes) for row in (*cause.rows, *cause.blocked)}
+
+    @cached_property
     def told(self) -> tuple[Told, ...]:
-        """What is not as it should be, the worst first: of one test and one requirement once, with all its variants."""
+        """What no cause explains, the worst first: of one test and one requirement once, with all its variants."""
+        explained = {(row.test, finding) for cause in self.causes for row, finding in cause.seen}
+        seen = [(row, finding) for row in self.rows for finding in complaints(row)]
+        return self._told((row, finding) for row, finding in seen if (row.test, finding) not in explained)
+
+    def follows(self, cause: Cause) -> tuple[Told, ...]:
+        """What a cause explains, told as findings are."""
+        return self._told(cause.seen)
+
+    @property
+    def summary(self) -> str:
+        """`1 cause · 0 other findings · 1 deviation`, or `3 findings` where no cause is known."""
+        kinds = Counter(cause.verdict is Verdict.DEVIATION for cause in self.causes)
+        if not self.causes:
+            return _plural(len(self.told), "finding")
+        only = sum(told.verdict is Verdict.DEVIATION for told in self.told)
+        others = len(self.told) - only
+        said = [_plural(kinds[False], "cause"), _plural(others, "other finding")]
+        return " · ".join(said + [_plural(only + kinds[True], "deviation")] * (only + kinds[True] > 0))
+
+    def _told(self, found: Iterable[tuple[Result, Finding]]) -> tuple[Told, ...]:
         groups: dict[tuple[str, ...], list[tuple[Result, Finding]]] = {}
-        for row in self.rows:
-            for finding in _complaints(row):
-                key = (row.behaviour.partition("[")[0], finding.verdict.value, finding.requirement, row.known)
-                groups.setdefault(key, []).append((row, finding))
-        told = [self._tell(tuple(seen)) for seen in groups.values()]
-        return tuple(sorted(told, key=_urgency))
+        for row, finding in found:
+            key = (row.behaviour.partition("[")[0], finding.verdict.value, finding.requirement, row.known)
+            groups.setdefault(key, []).append((row, finding))
+        return tuple(sorted((self._tell(tuple(seen)) for seen in groups.values()), key=_urgency))
 
     @cached_property
     def unstable(self) -> tuple[Unstable, ...]:
@@ -305,19 +332,11 @@ def _behaviour(seen: tuple[tuple[Result, Finding], ...]) -> str:
     return f"{parts[0][0]}[{', '.join(variants)}]" if variants else parts[0][0]
 
 
-def _complaints(row: Result) -> Iterable[Finding]:
-    """The findings of a row that a reader must be told; a row without any speaks by its reason."""
-    if row.verdict not in WORST_FIRST:
-        return ()
-    found = tuple(finding for finding in row.findings if finding.verdict in WORST_FIRST)
-    # A verdict worse than each finding came from elsewhere, such as an error while the lab was taken down.
-    if row.verdict in {finding.verdict for finding in found}:
-        return found
-    requirement = row.covers[0] if row.covers else ""
-    return (*found, Finding(row.verdict, requirement, "", row.reason or "no reason was recorded"))
-
-
 def _urgency(told: Told) -> tuple[bool, int, int, int, str]:
     strength = told.level.removesuffix(" NOT")
     level = _LEVELS.index(strength) if strength in _LEVELS else len(_LEVELS)
     return bool(told.known), WORST_FIRST.index(told.verdict), level, -len(told.seen), told.behaviour
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -30,7 +30,7 @@ def _lines(run: Run, strict: bool) -> Iterator[str]:
     planned = len(run.rows) + len(run.lost)
     yield f"1..{planned}" if planned else "1..0 # SKIP nothing was run"
     for number, row in enumerate(run.rows, start=1):
-        yield from _row(number, row, strict)
+        yield from _row(number, row, strict, str(run.cause_of.get(row.test, "")))
     for number, test in enumerate(run.lost, start=len(run.rows) + 1):
         yield f"not ok {number} - {_description(test)}"
         yield from _block({"verdict": "lost", "message": "planned and never reported"})
@@ -38,7 +38,7 @@ def _lines(run: Run, strict: bool) -> Iterator[str]:
         yield "Bail out! The end of this run was not recorded"
 
 
-def _row(number: int, row: Result, strict: bool) -> Iterator[str]:
+def _row(number: int, row: Result, strict: bool, cause: str) -> Iterator[str]:
     calm = {Verdict.PASS, Verdict.NOT_APPLICABLE} | (set() if strict else {Verdict.DEVIATION})
     line = f"{'ok' if row.verdict in calm else 'not ok'} {number} - {_description(row.test)}"
     if row.verdict is Verdict.NOT_APPLICABLE:
@@ -47,14 +47,15 @@ def _row(number: int, row: Result, strict: bool) -> Iterator[str]:
     # TAP calls what is known to fail a TODO: it is told, and fails nobody.
     yield f"{line} # TODO {_description(row.known)}" if row.known else line
     if row.verdict is not Verdict.PASS:
-        yield from _block(_diagnosis(row))
+        yield from _block(_diagnosis(row, cause))
 
 
-def _diagnosis(row: Result) -> dict[str, str]:
+def _diagnosis(row: Result, cause: str) -> dict[str, str]:
     """What the block says, in the order in which it is read; what is empty is left out."""
     found = next((one for one in row.findings if one.verdict is row.verdict), None)
     told = {
         "verdict": row.verdict.value,
+        "cause": cause,
         "requirement": found.requirement if found else "",
         "level": row.level.value if row.level else "",
         "subject": row.subject,

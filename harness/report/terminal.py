@@ -12,18 +12,21 @@ import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING, TextIO
 
-from harness.report.model import WORST_FIRST, Exit
+from harness.report.complaints import WORST_FIRST
+from harness.report.model import Exit
 from harness.report.visible import one_line
 from harness.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from harness.report.causes import Cause
     from harness.report.model import Run, Told
 
 _WIDTH = 100  # characters of a line where nobody says how many fit
 _WIDEST = 120  # characters beyond which lines are hard to read
 LIMIT = 20  # findings that are told in full
+_REQUIREMENTS = 6  # that are named of those that were missed for one cause
 _ROOM = 24  # lines that the table may take before calm groups share one
 _NAMED = 5  # lost tests that are named
 _MANY = 10  # tests: a reason that so many were not applicable for is told, as that a family is not served
@@ -70,9 +73,12 @@ class _Page:
     def lines(self, limit: int) -> Iterator[str]:
         yield from self.table()
         told = self.run.told
-        if told:
+        if told or self.run.causes:
             yield ""
-            yield self.style(_STRONG, _plural(len(told), "finding")) + self.style(_FAINT, ", the worst first")
+            yield self.style(_STRONG, self.run.summary) + self.style(_FAINT, ", the worst first" if told else "")
+        for cause in self.run.causes[:limit]:
+            yield ""
+            yield from self.cause(cause)
         for one in told[:limit]:
             yield ""
             yield from self.finding(one)
@@ -102,6 +108,30 @@ class _Page:
             yield self.style(_STRONG, name)
             for label, counts in groups:
                 yield f"  {label:<{column}}  {self.cells(counts)}"
+
+    def cause(self, cause: Cause) -> Iterator[str]:
+        """One cause: what happened, where in the subject's own files, and what was missed for it."""
+        label = cause.label.upper()
+        first, *more = textwrap.wrap(one_line(cause.title), self.width - len(label) - 2) or [""]
+        yield f"{self.style(_STYLE[cause.verdict], label)}  {self.style(_STRONG, first)}"
+        yield from (" " * (len(label) + 2) + self.style(_STRONG, line) for line in more)
+        if cause.where:
+            yield from self.field("at", cause.where)
+        if cause.status:
+            yield from self.field("status", cause.status)
+        if cause.said:
+            yield from self.field("remedy", cause.said)
+        yield from self.field("seen on", f"{cause.subject} ({' '.join(cause.families)})")
+        yield from self.field("explains", f"{cause.explains} ({self.counts(cause.counts, ', ')})")
+        for requirement, rows in cause.requirements.most_common(_REQUIREMENTS):
+            level = self.run.text(requirement).level
+            yield from self.field("", f"{requirement}{f' ({level})' if level else ''}  ×{rows}")
+        if (rest := len(cause.requirements) - _REQUIREMENTS) > 0:
+            yield from self.field("", f"and {_plural(rest, 'requirement')} more")
+        if cause.first.evidence:
+            yield from self.field("evidence", f"{self.run.folder}/{cause.first.evidence}", wrap=False)
+        if cause.first.again:
+            yield from self.field("again", cause.first.again, wrap=False)
 
     def finding(self, told: Told) -> Iterator[str]:
         """One finding: what was demanded, where it was missed, what came instead, and how to see it again."""
@@ -178,6 +208,8 @@ class _Page:
             f" · {self.style(_STYLE[Verdict.INCONCLUSIVE], f'{len(run.unstable)} unstable')}" if run.unstable else ""
         )
         known = f" · {self.style(_FAINT, _plural(run.known, 'known deviation') + ' among them')}" if run.known else ""
+        if run.causes:
+            yield self.style(_STRONG, run.summary)
         yield f"{counts}{lost}{known} · {_duration(run.seconds)}"
         if run.weather:
             first, *more = textwrap.wrap(one_line(run.weather), self.width - 8)

@@ -14,6 +14,7 @@ from harness.verdict import Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harness.report.causes import Cause
     from harness.report.model import Run, Told
 
 LIMIT = 10  # of each kind: GitHub shows no more for one step
@@ -23,6 +24,11 @@ _NAMED = 5  # lost tests that are named
 def render(run: Run) -> str:
     """The commands, a line each; "" where nothing is to be told."""
     kinds: dict[str, list[str]] = {"error": [], "warning": []}
+    for cause in run.causes:
+        kind = "warning" if cause.verdict is Verdict.DEVIATION and not run.facts.strict else "error"
+        place = {name: value for name, value in _at(cause).items() if value}
+        message = "\n".join(filter(None, (str(cause), cause.status, cause.said, f"explains {cause.explains}")))
+        kinds[kind].append(_command(kind, {**place, "title": f"{cause.label.upper()} {cause.title}"}, message))
     for told in run.told:
         if told.known:
             continue
@@ -33,6 +39,14 @@ def render(run: Run) -> str:
         lost = _command("error", {"title": "LOST"}, f"{len(run.lost)} planned and never reported: {named}")
         kinds["error"] = [*kinds["error"][: LIMIT - 1], lost]
     return "".join(f"{line}\n" for lines in kinds.values() for line in lines[:LIMIT])
+
+
+def _at(cause: Cause) -> dict[str, str]:
+    """The line of the subject that crashed, where its traceback tells it; else that of the test."""
+    trace = cause.first.process.trace if cause.first.process is not None else None
+    if cause.places and trace is not None:
+        return {"file": trace.file, "line": str(trace.line or "")}
+    return {"file": cause.first.nodeid.partition("::")[0], "line": str(cause.first.line or "")}
 
 
 def _place(told: Told) -> dict[str, str]:

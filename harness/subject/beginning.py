@@ -11,7 +11,7 @@ from harness.budget import Deadline, Stopwatch
 from harness.lab.ends import FAR
 from harness.subject import readiness
 from harness.subject.inventory import PORT
-from harness.subject.outcome import outcome
+from harness.subject.outcome import last_words, outcome
 from harness.subject.state import PROTOCOLS, waiting
 from harness.wire.segment import Endpoint
 
@@ -29,12 +29,14 @@ _RARER = 0.15  # of the time that it has taken so far, between these
 class NotReady(Exception):  # noqa: N818 - a fact about the subject
     """The subject cannot be judged: the message quotes its command, its exit status and its stderr.
 
-    `usage` tells whether the command line is at fault (no such program, listens elsewhere) and not the program.
+    `last_words` are the last lines of its stderr, in one. `usage` tells whether the command line is at fault (no such
+    program, listens elsewhere) and not the program.
     """
 
     def __init__(self, what: str, command: list[str], told: dict[str, Any] | None, *, usage: bool = False) -> None:
         self.what = what
         self.usage = usage
+        self.last_words = last_words(told) if told is not None else ""
         lines = [what, f"  command: {' '.join(command)}"]
         if told is not None:
             lines += [f"  {line}" for line in outcome(told)]

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.subject.crash_reports import recognized
+
+_ENOUGH = 3  # lines of a stderr that nobody recognizes
+
+
+def status(told: dict[str, Any]) -> str:
+    """`exit 1`, `killed by SIGSEGV` or `still running`."""
+    if not told["ended"]:
+        return "still running"
+    return f"exit {told['exit']}" if told["exit"] is not None else f"killed by {told['signal']}"
+
 
 def outcome(told: dict[str, Any], lines: int = 12) -> list[str]:
     """What has become of a program, in lines for a person; the last `lines` of what it printed."""
-    ended = f"exit {told['exit']}" if told["exit"] is not None else f"killed by {told['signal']}"
-    result = [f"status: {ended if told['ended'] else 'still running'}"]
+    result = [f"status: {status(told)}"]
     for name in ("stderr", "stdout"):
         if text := told.get(name, "").rstrip():
             shown = text.splitlines()[-lines:]
@@ -17,9 +27,15 @@ def outcome(told: dict[str, Any], lines: int = 12) -> list[str]:
 
 
 def in_a_line(told: dict[str, Any]) -> str:
-    """What has become of a program, with the last line of its stderr: where a traceback says what was wrong."""
-    status = outcome(told, lines=1)[0].removeprefix("status: ")
+    """What has become of a program, with the crash that its stderr tells of, or else the last line of that."""
+    said = status(told)
     if told["signal"] == "SIGPIPE":
-        status += ", as send() to a client that is gone raises it: ignore it, or send with MSG_NOSIGNAL"
-    last = told["stderr"].strip().rpartition("\n")[2]
-    return f"{status}; {last}" if last else status
+        said += ", as send() to a client that is gone raises it: ignore it, or send with MSG_NOSIGNAL"
+    return "; ".join(filter(None, (said, last_words(told, 1))))
+
+
+def last_words(told: dict[str, Any], lines: int = _ENOUGH) -> str:
+    """What its stderr says last, in one line: a crash with its place, or else the last `lines` that are not empty."""
+    if (trace := recognized(told["stderr"], told["signal"])) is not None:
+        return str(trace)
+    return " / ".join(line.strip() for line in [one for one in told["stderr"].splitlines() if one.strip()][-lines:])

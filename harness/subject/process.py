@@ -15,13 +15,14 @@ from harness import budget
 from harness.budget import Deadline
 from harness.lab.ends import FAR, USERSPACE
 from harness.subject.beginning import NotReady, announced, seen, waiting_sockets
+from harness.subject.crash_reports import recognized
 from harness.subject.inventory import KERNEL, PORT, Program
 from harness.subject.look import Look
 from harness.subject.outcome import in_a_line, outcome
 from harness.subject.patience import Patience
 from harness.subject.protocol import transport_of
 from harness.subject.state import ALL, PROTOCOLS, State, mask, waiting
-from harness.verdict import Inconclusive, Mismatch, NotApplicable
+from harness.verdict import Inconclusive, Mismatch, NotApplicable, SubjectEnded
 from harness.wire.segment import Endpoint
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ _DELIVERING = mask(*set(State) - {State.LISTEN, State.TIME_WAIT, State.CLOSED}) 
 _HOLDS = {"tcp": "listens", "udp": "receives"}
 _REST = 0.1  # seconds of idleness after which it waits, and has dealt with a signal
 _COMES_TO_REST = 2.0  # seconds that a subject gets for it: one that computes all the time never does
+_SETTLES = 0.5  # seconds that one gets of which nothing says that it is about to end
 
 _ENDS_OF_A_PAUSE: dict[Program, str] = {}  # how a program ended when it was first held still; "" if it went on
 
@@ -143,6 +145,24 @@ class Subject:
         """What has become of it and what it printed, as `harness.lab.children.Child.report` says."""
         return self.wait_end(0.0) or self._lab.ask("child", pid=self.pid).values
 
+    def told_at_last(self) -> dict[str, Any]:
+        """What has become of it, as `told` says, when it has nothing left to do: who is about to end is not running.
+
+        A process that crashes closes its sockets, writes its traceback or its core, and only then has ended: what a
+        client sees comes first. One that listens no more, or has written such a report, is waited for longest.
+        """
+        told = self.told()
+        if told["ended"]:
+            return told
+        dying = recognized(told["stderr"]) is not None or not self._listens()
+        Patience(self).at_rest(_REST, _COMES_TO_REST if dying else _SETTLES, work=_COMES_TO_REST if dying else _SETTLES)
+        return self.told()
+
+    def _listens(self) -> bool:
+        if self.own_tcp or not self.address.port:
+            return True  # nothing is seen of it
+        return any(place.port == self.address.port for place in waiting_sockets(self._lab, self.transport))
+
     def calls(self) -> str:
         """Its socket calls, as `harness.lab.witness` notes them; of a program that is not ours nothing is known."""
         return str(self._lab.ask("calls", pid=self.pid).values["text"])
@@ -218,7 +238,7 @@ class Subject:
         try:
             self._lab.ask(operation, **arguments)
         except ProcessLookupError:  # what the test did before has ended it
-            raise Mismatch("the subject goes on serving", in_a_line(self.told())) from None
+            raise SubjectEnded("the subject goes on serving", in_a_line(self.told())) from None
 
     def kill(self) -> None:
         """Send SIGKILL to all its processes, in whatever group: as a service manager does, or a lack of memory."""

@@ -9,14 +9,18 @@ import time
 import zlib
 from collections import Counter
 from html.parser import HTMLParser
+from typing import TYPE_CHECKING
 
 import pytest
 
 from harness.report import html
+from harness.report.complaints import WORST_FIRST
 from harness.report.html import listing
-from harness.report.model import WORST_FIRST, Run
 from harness.tests.report import samples
 from harness.tests.report.golden import page
+
+if TYPE_CHECKING:
+    from harness.report.model import Run
 
 VOID = {"meta", "br", "input", "wbr"}
 RUNS = {

@@ -12,7 +12,8 @@ import pytest
 from harness.record.facts import RequirementText, RunFacts
 from harness.record.result import Result
 from harness.record.store import RunRecord
-from harness.report.model import WORST_FIRST, Exit, Run
+from harness.report.complaints import WORST_FIRST
+from harness.report.model import Exit, Run
 from harness.tests.report import samples
 from harness.tests.report.samples import FOLDER, finding, row
 from harness.verdict import Level, Verdict
