@@ -151,7 +151,9 @@ def _end(end: End, toward: End) -> bytes:
     """All that makes an interface an end of the link, where no frame is that nobody sent."""
     requests = [rtnetlink.up_without_arp(end.index, MTU)]
     requests += [rtnetlink.address(end.index, host, 24) for host in end.v4]
-    for host in end.v6:
+    # Of addresses between which RFC 6724 does not decide the kernel takes the one that it was given last as a source: the
+    # first one shall be it, as for IPv4, or what a server bound to all of them answers comes from where nobody asked.
+    for host in reversed(end.v6):
         requests.append(rtnetlink.address(end.index, host, 64))
         # The kernel takes in what is sent to a new IPv6 address only when a work queue has run, be it 300 ms later on a
         # busy machine; until then a datagram is lost. This route does the same at once.

@@ -1,13 +1,18 @@
-"""A server listens where it was told to, and nowhere else: who says 127.0.0.1 does not mean the whole network."""
+"""A server listens where it was told to, and nowhere else: who says 127.0.0.1 does not mean the whole network.
+
+What a helper of it has on a loopback address, on another port, is not the service: no other machine can reach it. Such
+are the backend of a proxy, the port on which a cache takes its orders, the socket pair of a runtime.
+"""
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TYPE_CHECKING
 
 from harness.suite import SERVICES, UDP_SERVICES, Mismatch, NotApplicable, covers
 
 if TYPE_CHECKING:
-    from harness.suite import Subject
+    from harness.suite import Endpoint, Subject
 
 PROFILES = (*SERVICES, "one-shot", *UDP_SERVICES)
 
@@ -21,7 +26,12 @@ def check_listens_only_where_it_was_told(subject: Subject) -> None:
     if subject.transport == "udp":  # a socket that only asks others has a port of the kernel's choice
         places = {place for place in places if place.port == subject.address.port}
 
-    elsewhere = sorted(places - {subject.address})
+    elsewhere = sorted(place for place in places - {subject.address} if not _is_a_helpers(place, subject))
 
     if elsewhere:
         raise Mismatch(f"it waits for clients on {subject.address} alone", f"also on {', '.join(map(str, elsewhere))}")
+
+
+def _is_a_helpers(place: Endpoint, subject: Subject) -> bool:
+    """Whether a place is for programs of the same machine alone, and not the service at another address."""
+    return ipaddress.ip_address(place.host).is_loopback and place.port != subject.address.port
