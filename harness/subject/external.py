@@ -66,9 +66,13 @@ class External:
         """Not applicable: it was not started here."""
         self._refuse("that can be started again")
 
-    def limit_descriptors(self, spare: int) -> NoReturn:
+    def start_short_of_descriptors(self, spare: int) -> NoReturn:
         """Not applicable: its process is not ours to limit."""
         self._refuse("whose descriptors can be limited")
+
+    def without_time_wait(self) -> contextlib.AbstractContextManager[None]:
+        """Not applicable: its kernel serves others, too."""
+        self._refuse("with a network namespace of its own")
 
     def spare_descriptors(self) -> NoReturn:
         """Not applicable: how many files its processes may open is not ours to see."""
