@@ -223,6 +223,7 @@ def pytest_configure_node(node: Any) -> None:
     config = node.config
     node.workerinput["sockspec_folder"] = str(config.stash[folder_key])
     node.workerinput["sockspec_absent"] = settings_of(config).absent
+    node.workerinput["sockspec_early"] = settings_of(config).early
 
 
 @pytest.hookimpl(trylast=True)

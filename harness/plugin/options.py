@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +55,7 @@ class Settings:
     report: Path | None = None  # None: a new folder in reports/runs
     pcap: str = "all"
     absent: dict[str, str] = field(default_factory=dict)  # `place_of` → why the subject does not offer it
+    early: list[str] = field(default_factory=list)  # `place_of` without a family: who listens before it is ready
     implementations: tuple[Implementation, ...] = ()  # those of --subjects, judged side by side
     version_command: str = ""  # prints the version of the user's subject, for the record
     shard: Shard | None = None  # the part of the tests that this run judges; None for all
@@ -91,6 +92,7 @@ _NOBODY = Settings(programs=())
 
 settings_key = pytest.StashKey[Settings]()
 absent_key = pytest.StashKey[dict[str, str]]()
+early_key = pytest.StashKey[list[str]]()
 
 
 def settings_of(config: pytest.Config) -> Settings:
@@ -190,6 +192,7 @@ def read(config: pytest.Config) -> Settings:
         "version_command": option.version_command or "",
         "families": (option.family,) if option.family else FAMILIES,
         "absent": config.stash.get(absent_key, {}) or getattr(config, "workerinput", {}).get("sockspec_absent", {}),
+        "early": config.stash.get(early_key, []) or getattr(config, "workerinput", {}).get("sockspec_early", []),
     }
     if option.serve is not None and option.address is not None:
         raise pytest.UsageError("give --serve or the address of a running subject, not both")
@@ -255,6 +258,12 @@ def profile_words(between: str = ", ") -> str:
     return between.join((*PROFILES, *protocol.samples(), f"FILE{protocol.SUFFIX}"))
 
 
+def _given_time(programs: tuple[Program, ...], early: list[str]) -> tuple[Program, ...]:
+    """The programs, of which those that listen too early are ready when they answer."""
+    answered = Ready(answered=True)
+    return tuple(replace(one, ready=answered) if place_of(one, "") in early else one for one in programs)
+
+
 def place_of(program: Program | None, family: str) -> str:
     """The key of `Settings.absent` for one of several implementations; for a subject that is alone the family is."""
     return f"{program.name} {program.profile} {family}" if program else family
@@ -272,7 +281,7 @@ def _side_by_side(path: Path, kind: str, common: dict[str, Any]) -> Settings:
     fitting = tuple(program for program in programs if not kind or protocol.kind_of(program.profile) == kind)
     if not fitting:
         raise pytest.UsageError(f"--subjects {path}: nobody there speaks {common['profile']}; take another --profile")
-    return Settings(programs=fitting, implementations=found, **common)
+    return Settings(programs=_given_time(fitting, common["early"]), implementations=found, **common)
 
 
 def _given(
@@ -280,7 +289,8 @@ def _given(
 ) -> Settings:
     try:
         if serve is not None:
-            return Settings(programs=(inventory.from_command(serve, profile, ready),), given=True, **common)
+            programs = (inventory.from_command(serve, profile, ready),)
+            return Settings(programs=_given_time(programs, common["early"]), given=True, **common)
         transport, host, port = external.parse(address or "")
         external.resolve(host, port, transport)
     except ValueError as error:

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.lab.handle import Lab, LabUnavailable
-from harness.plugin.options import absent_key, place_of, read
+from harness.plugin.early import why_early
+from harness.plugin.options import absent_key, early_key, place_of, read
+from harness.probe.first import asker
 from harness.report.model import Exit
 from harness.subject import external
 from harness.subject.beginning import NotReady
@@ -30,16 +32,24 @@ _MOMENT = 0.2  # seconds of idleness after which a program has opened all its so
 _ALL = 2.0  # seconds that it gets for it
 
 
-def absent_families(lab: Lab, program: Program) -> dict[str, str]:
-    """Why the program does not offer a family ("v4", "v6"), for those that it does not; NotReady if it offers none."""
+def absent_families(lab: Lab, program: Program, early: set[Program]) -> dict[str, str]:
+    """Why the program does not offer a family ("v4", "v6"), for those that it does not; NotReady if it offers none.
+
+    One that listens before it is ready is put into `early`.
+    """
     refused: dict[str, NotReady] = {}
     told = ""
+    asked = False
     for family in ("v4", "v6"):
         lab.ask("build")
         try:
-            with contextlib.closing(start(lab, program, family, dict(os.environ))) as subject:
+            with contextlib.closing(start(lab, program, family, dict(os.environ), ask=asker(lab))) as subject:
                 if not told and (told := judged_of_several(subject)):
                     sys.stderr.write(f"sockspec: {told}\n")
+                if not asked and (why := why_early(lab, subject)):
+                    early.add(program)
+                    sys.stderr.write(f"sockspec: {why}\n")
+                asked = True
         except NotReady as reason:
             refused[family] = reason
             if not program.takes_host and not reason.usage:
@@ -78,16 +88,18 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if option.serve is None and option.subjects is None:
         return None
     settings = read(config)
+    early: set[Program] = set()
     try:
         with Lab() as lab:
             if not settings.implementations:
-                config.stash[absent_key] = absent_families(lab, settings.programs[0])
+                config.stash[absent_key] = absent_families(lab, settings.programs[0], early)
             else:
                 config.stash[absent_key] = {
                     place_of(program, family): reason
                     for program in settings.programs
-                    for family, reason in absent_families(lab, program).items()
+                    for family, reason in absent_families(lab, program, early).items()
                 }
+            config.stash[early_key] = [place_of(program, "") for program in early]
     except LabUnavailable:
         return None  # every test will say that it is not applicable, and why
     except NotReady as reason:
