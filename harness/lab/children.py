@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.lab import kernel, memory, proc, witness
+from harness.lab import kernel, memory, proc, timed, witness
 from harness.lab.heard import Heard
 
 if TYPE_CHECKING:
@@ -335,6 +335,15 @@ def footprint() -> dict[str, int]:
             found["descriptors"] += len(os.listdir(f"/proc/{pid}/fd"))
             found["kept"] += memory.kept(pid)
     return found
+
+
+def waits_for_time() -> bool:
+    """Whether one of the lab's programs waits with a limit of time."""
+    for pid in _pids():
+        with contextlib.suppress(OSError):  # gone meanwhile
+            if timed.waits_for_time(pid):
+                return True
+    return False
 
 
 def descriptors_needed() -> int:

@@ -209,6 +209,10 @@ class Lab:
         os.kill(pid, signal.SIGTERM)
         return {"pid": pid}
 
+    def waits_for_time(self) -> dict[str, bool]:
+        """Whether a program waits with a limit of time, so that it may do something unasked."""
+        return {"waits": children.waits_for_time()}
+
     def descriptors_needed(self) -> dict[str, int]:
         """The lowest limit of descriptors under which the programs could have open what they have."""
         return {"needed": children.descriptors_needed()}

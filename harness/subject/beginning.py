@@ -125,7 +125,7 @@ def seen(lab: Lab, subject: Subject, beginning: Beginning) -> Endpoint:
         place = readiness.choose(found, subject.family, host=told_host, port=told_port)
         if place is not None:
             return place
-        if found and elsewhere is None:
+        if elsewhere is None and any(not one.is_a_helpers(told_host, told_port) for one in found):
             elsewhere = Deadline(_SECOND_THOUGHTS)
         if beginning.has_ended() or (elsewhere is not None and elsewhere.over):
             raise _not_found(lab, subject, found, beginning.deadline, told_host, told_port)

@@ -118,6 +118,10 @@ class External:
         """Not applicable: its processes are not ours to look into."""
         self._refuse("whose resources can be seen")
 
+    def waits_for_time(self) -> NoReturn:
+        """Not applicable: its threads are not ours to look into."""
+        self._refuse("whose system calls can be seen")
+
     def listeners(self) -> NoReturn:
         """Not applicable: where it waits for clients is not ours to see."""
         self._refuse("whose addresses can be seen")

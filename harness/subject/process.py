@@ -216,6 +216,11 @@ class Subject:
         """What all its processes hold together: descriptors, processes, threads, zombies, and memory in octets."""
         return self._lab.ask("footprint").values
 
+    def waits_for_time(self) -> bool:
+        """Whether one of its threads waits with a limit of time: else it gives nothing back until somebody comes."""
+        waits: bool = self._lab.ask("waits_for_time")["waits"]
+        return waits
+
     def spare_descriptors(self) -> int:
         """How many descriptors more each process that holds its port may open, by RLIMIT_NOFILE."""
         self._asks_the_kernel()

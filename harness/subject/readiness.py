@@ -64,6 +64,11 @@ class Listening:
         mapped = bound.ipv4_mapped if isinstance(bound, ipaddress.IPv6Address) else None
         return Endpoint(str(mapped or bound), self.port)
 
+    def is_a_helpers(self, host: str | None, port: int | None) -> bool:
+        """Whether it is for this machine's programs alone, where the service was told another `host` and `port`."""
+        told = host is not None and port is not None and not ipaddress.ip_address(host).is_loopback
+        return told and port != self.port and ipaddress.ip_address(self.place.host).is_loopback
+
     def reached_at(self, family: str) -> str | None:
         """The address at which the probe reaches it over the link, None if it cannot in this family ("v4" or "v6")."""
         bound = ipaddress.ip_address(self.host)

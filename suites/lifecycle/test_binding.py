@@ -6,13 +6,12 @@ are the backend of a proxy, the port on which a cache takes its orders, the sock
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING
 
 from harness.suite import SERVICES, UDP_SERVICES, Mismatch, NotApplicable, covers
 
 if TYPE_CHECKING:
-    from harness.suite import Endpoint, Subject
+    from harness.suite import Subject
 
 PROFILES = (*SERVICES, "one-shot", *UDP_SERVICES)
 
@@ -20,18 +19,14 @@ PROFILES = (*SERVICES, "one-shot", *UDP_SERVICES)
 @covers("house:any/bound-address")
 def check_listens_only_where_it_was_told(subject: Subject) -> None:
     """The host and port of its command are where it waits for clients, and there is no other place where it does."""
-    places = {listener.place for listener in subject.listeners()}
     if not subject.program.takes_host:
         raise NotApplicable("its command takes no {host}")
+    host, port = subject.address
+    places = {one.place for one in subject.listeners() if not one.is_a_helpers(host, port)}
     if subject.transport == "udp":  # a socket that only asks others has a port of the kernel's choice
         places = {place for place in places if place.port == subject.address.port}
 
-    elsewhere = sorted(place for place in places - {subject.address} if not _is_a_helpers(place, subject))
+    elsewhere = sorted(places - {subject.address})
 
     if elsewhere:
         raise Mismatch(f"it waits for clients on {subject.address} alone", f"also on {', '.join(map(str, elsewhere))}")
-
-
-def _is_a_helpers(place: Endpoint, subject: Subject) -> bool:
-    """Whether a place is for programs of the same machine alone, and not the service at another address."""
-    return ipaddress.ip_address(place.host).is_loopback and place.port != subject.address.port

@@ -82,6 +82,7 @@ def check_serves_again_when_clients_have_left(subject: Subject, probe: Probe, se
 
     for client in clients[1:] if served_together else clients:
         client.close()
-    probe.at_rest(subject, seconds=2.0)  # until it has seen them leave, it may have to turn the next one away
+    # Until it has seen them leave, it may have to turn the next one away; many a server accepts none for a second then.
+    probe.let_settle(subject)
 
     session.serve()
