@@ -19,7 +19,10 @@ from harness.plugin.options import (
     EXPLORE_SEED_HELP,
     LINK_SEED_HELP,
     PCAP,
+    READY_BUDGET_HELP,
+    READY_HELP,
     REPEAT_HELP,
+    SERVE_HELP,
     SOAK_HELP,
     link_help,
     profile_words,
@@ -41,6 +44,7 @@ examples:
   sockspec check udp://[::1]:7 --profile udp-echo
   sockspec check --serve 'redis-server --port {port} --bind {host}' --profile redis
   sockspec check --serve './myserver {port}' --profile FILE.toml   (docs/own-protocol.md)
+  sockspec check --serve './myserver -b {address}:{port} -d {scratch}' --profile http --ready answered
   sockspec check --serve './myserver {host} {port}' --profile echo --link lossy   (docs/links.md)
   sockspec check --profile greeting -k 'one_line and v4'
 """
@@ -59,7 +63,9 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("address", nargs="?", metavar="URL", help="a running server: tcp://host:port, udp://host:port")
-    parser.add_argument("--serve", metavar="CMD", help="start this server; {host} and {port} are filled in")
+    parser.add_argument("--serve", metavar="CMD", help=SERVE_HELP)
+    parser.add_argument("--ready", metavar="TEXT", help=READY_HELP)
+    parser.add_argument("--ready-budget", metavar="SECONDS", type=seconds, help=READY_BUDGET_HELP)
     parser.add_argument("--profile", metavar="P", help=f"what it claims to speak: {profile_words()}")
     parser.add_argument("-k", metavar="EXPR", dest="expression", help="only tests whose names match (as pytest's -k)")
     parser.add_argument(
@@ -128,6 +134,8 @@ def pytest_arguments(chosen: argparse.Namespace) -> list[str]:
     ]
     given = {
         "--serve": chosen.serve,
+        "--ready": chosen.ready,
+        "--ready-budget": None if chosen.ready_budget is None else f"{chosen.ready_budget:.0f}",
         "--address": chosen.address,
         "--profile": chosen.profile,
         "--report": chosen.report,

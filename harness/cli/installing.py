@@ -26,7 +26,6 @@ _TO_INSTALL = re.compile(r"^Inst (\S+)", re.MULTILINE)
 
 def install(servers: Iterable[Foreign], store: Store, say: Callable[[str], object]) -> None:
     """Fetch what the servers lack, and `say` in a line what cannot be had, and why."""
-    store.scratch.mkdir(parents=True, exist_ok=True)
     debian: dict[str, None] = {}
     python: dict[str, None] = {}
     node: dict[str, None] = {}

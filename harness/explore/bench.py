@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from harness.capture.recording import Wire
 from harness.lab.near import LabNear
 from harness.lab.relay import Relay
+from harness.probe.first import asker
 from harness.probe.probe import Probe
 from harness.subject.patience import IDLE, Pace, Patience
 from harness.subject.process import start
@@ -62,7 +63,7 @@ class Maker:
                 relay = stack.enter_context(Relay(near, far, lambda: self.lab.ask("fence", nonce=0)))
             side = LabNear(self.lab)
             wire = stack.enter_context(Wire(side)) if recorded else None
-            subject = start(self.lab, self.program, self.family, self.environment)
+            subject = start(self.lab, self.program, self.family, self.environment, ask=asker(self.lab))
             stack.callback(subject.close)
 
             def patience(watched: Watched) -> Patience:

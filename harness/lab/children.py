@@ -18,40 +18,16 @@ import signal
 import sys
 import traceback
 import types
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.lab import kernel, memory, proc, witness
+from harness.lab import kernel, memory, proc, timed, witness
+from harness.lab.heard import Heard
 
 if TYPE_CHECKING:
     import mmap
     from collections.abc import Iterator
-
-_KEEP = 32 * 1024  # octets kept of the beginning and of the end of what a program prints
-
-
-@dataclass
-class Heard:
-    """What a program printed on one descriptor: the beginning, the end, and how much there was between."""
-
-    head: bytearray = field(default_factory=bytearray)
-    tail: bytearray = field(default_factory=bytearray)
-    size: int = 0
-
-    def add(self, octets: bytes) -> None:
-        """Take in what was read."""
-        self.size += len(octets)
-        room = _KEEP - len(self.head)
-        self.head += octets[:room]
-        self.tail += octets[room:]
-        del self.tail[:-_KEEP]
-
-    def text(self) -> str:
-        """Readable text; octets that are no UTF-8 are shown escaped."""
-        left_out = self.size - len(self.head) - len(self.tail)
-        gap = f"\n… {left_out} octets left out …\n".encode() if left_out else b""
-        return bytes(self.head + gap + self.tail).decode(errors="backslashreplace")
 
 
 @dataclass
@@ -73,6 +49,11 @@ class Child:
     def unsent(self) -> int:
         """Octets that wait to be acknowledged, in a TCP of its own; 0 where the kernel has it."""
         return int.from_bytes(os.pread(self.owing, 8, 0), sys.byteorder) if self.owing >= 0 else 0
+
+    @property
+    def has_said(self) -> bool:
+        """Whether it has printed the text that is looked for."""
+        return any(heard.has_it for heard in self.heard.values())
 
     def report(self) -> dict[str, Any]:
         """Exit code or signal (None while it runs) and what was printed so far."""
@@ -114,10 +95,13 @@ def execute(argv: list[str], environment: dict[str, str], pipes: Pipes) -> int:
     return os.posix_spawnp(argv[0], argv, environment, file_actions=actions, setsid=True, setsigdef=ignored)
 
 
-def fork_warm(path: str, arguments: list[str], environment: dict[str, str], pipes: Pipes, calls: mmap.mmap) -> int:
+def fork_warm(
+    path: str, arguments: list[str], environment: dict[str, str], pipes: Pipes, calls: mmap.mmap, descriptors: int = 0
+) -> int:
     """Run the Python program at `path` in a fork of this interpreter and return its pid.
 
-    What it calls of its sockets is noted in the memory `calls`, see `witness`.
+    What it calls of its sockets is noted in the memory `calls`, see `witness`. It may have so many `descriptors` open,
+    as many as we where that is 0.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -128,7 +112,7 @@ def fork_warm(path: str, arguments: list[str], environment: dict[str, str], pipe
         return pid
     code = 1
     try:
-        code = _become(path, arguments, environment, pipes, calls)
+        code = _become(path, arguments, environment, pipes, calls, descriptors)
     finally:
         os._exit(code)
 
@@ -159,7 +143,9 @@ def _is_standard(module: str) -> bool:
     return module.partition(".")[0] in sys.stdlib_module_names
 
 
-def _become(path: str, arguments: list[str], environment: dict[str, str], pipes: Pipes, calls: mmap.mmap) -> int:
+def _become(
+    path: str, arguments: list[str], environment: dict[str, str], pipes: Pipes, calls: mmap.mmap, descriptors: int
+) -> int:
     gc.freeze()
     os.setsid()
     signal.set_wakeup_fd(-1)
@@ -172,6 +158,8 @@ def _become(path: str, arguments: list[str], environment: dict[str, str], pipes:
     for target, source in places.items():
         os.dup2(lifted.get(target, source), target, inheritable=True)
     os.closerange(len(places), 1 << 16)
+    if descriptors:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
     witness.install(calls)
     if os.getuid():
         kernel.drop_capabilities()
@@ -212,11 +200,21 @@ class Children:
     def __getitem__(self, pid: int) -> Child:
         return self._by_pid[pid]
 
-    def adopt(self, pid: int, outputs: dict[str, int], calls: mmap.mmap | None = None, owing: int = -1) -> Child:
-        """Keep the program just started, whose outputs the lab reads, with the memory of its calls and what it owes."""
+    def adopt(
+        self,
+        pid: int,
+        outputs: dict[str, int],
+        calls: mmap.mmap | None = None,
+        owing: int = -1,
+        awaited: bytes = b"",
+    ) -> Child:
+        """Keep the program just started, whose outputs the lab reads, with the memory of its calls and what it owes.
+
+        A text that is `awaited` is looked for in its outputs.
+        """
         for descriptor in outputs.values():
             os.set_blocking(descriptor, False)
-        child = Child(pid, outputs, {name: Heard() for name in outputs}, group=pid, calls=calls, owing=owing)
+        child = Child(pid, outputs, {name: Heard(awaited) for name in outputs}, group=pid, calls=calls, owing=owing)
         self._by_pid[pid] = child
         return child
 
@@ -339,13 +337,22 @@ def footprint() -> dict[str, int]:
     return found
 
 
-def limit_descriptors(pid: int, spare: int) -> int:
-    """Let a process have `spare` descriptor numbers beyond its highest one and no more; how many it has free now."""
-    numbers = [int(name) for name in os.listdir(f"/proc/{pid}/fd")]
-    _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    limit = max(numbers, default=-1) + 1 + spare
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, hard))
-    return limit - len(numbers)
+def waits_for_time() -> bool:
+    """Whether one of the lab's programs waits with a limit of time."""
+    for pid in _pids():
+        with contextlib.suppress(OSError):  # gone meanwhile
+            if timed.waits_for_time(pid):
+                return True
+    return False
+
+
+def descriptors_needed() -> int:
+    """The lowest limit (RLIMIT_NOFILE) under which each process of the lab's programs could have what it has open."""
+    highest = -1
+    for pid in _pids():
+        with contextlib.suppress(OSError):  # gone meanwhile
+            highest = max(highest, *(int(name) for name in os.listdir(f"/proc/{pid}/fd")), -1)
+    return highest + 1
 
 
 def spare_descriptors(pid: int) -> int:

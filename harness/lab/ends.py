@@ -11,7 +11,7 @@ LARGEST_MESSAGE = 1 << 18  # octets between test and lab process: an answer carr
 
 @dataclass(frozen=True)
 class End:
-    """One end of the link. The first address of a family is the end's own."""
+    """One end of the link. The first address of a family is the end's own, and the source that its kernel prefers."""
 
     name: str
     mac: str

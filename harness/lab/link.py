@@ -28,6 +28,7 @@ from harness.lab import kernel, proc, rtnetlink
 from harness.lab.ends import FAR, MIDDLE, MTU, NEAR, RAW, USERSPACE, End
 
 LARGEST_BUFFER = 1 << 20  # octets that the kernel may give a connection to send or to receive, for itself to choose
+TIME_WAITS = ("net/ipv4/tcp_max_tw_buckets", "65536")  # how many connections in TIME-WAIT a namespace may have
 _LOOPBACK = 1  # the index of every namespace's loopback interface
 _PEER = 0x7EE75EED  # stands in a written request for the descriptor of a namespace, which is known when it is sent
 _SIOCETHTOOL = 0x8946
@@ -45,7 +46,7 @@ _SETTINGS = {  # by their folder
         "tcp_rmem": f"4096 131072 {LARGEST_BUFFER}",
         "tcp_wmem": f"4096 16384 {LARGEST_BUFFER}",
         "tcp_max_syn_backlog": "2048",
-        "tcp_max_tw_buckets": "65536",
+        TIME_WAITS[0].removeprefix("net/ipv4/"): TIME_WAITS[1],
     },
     "/proc/sys/net/ipv6": {
         "conf/default/accept_dad": "0",
@@ -151,7 +152,9 @@ def _end(end: End, toward: End) -> bytes:
     """All that makes an interface an end of the link, where no frame is that nobody sent."""
     requests = [rtnetlink.up_without_arp(end.index, MTU)]
     requests += [rtnetlink.address(end.index, host, 24) for host in end.v4]
-    for host in end.v6:
+    # Of addresses between which RFC 6724 does not decide the kernel takes the one that it was given last as a source.
+    # That shall be the first, as for IPv4: else a server bound to all of them answers from where nobody has asked it.
+    for host in reversed(end.v6):
         requests.append(rtnetlink.address(end.index, host, 64))
         # The kernel takes in what is sent to a new IPv6 address only when a work queue has run, be it 300 ms later on a
         # busy machine; until then a datagram is lost. This route does the same at once.

@@ -29,6 +29,7 @@ from harness.budget import Deadline
 from harness.lab import builder, children, fence, kernel, packet, proc, sockdiag, witness
 from harness.lab.ends import FAR, HANDED_OVER, LARGEST_MESSAGE
 from harness.lab.furnishing import PrivateRun, furnish
+from harness.lab.scratch import Scratch
 
 if TYPE_CHECKING:
     from harness.lab.builder import Ground
@@ -41,9 +42,10 @@ _STANDSTILL = 20.0  # seconds: a process stops when it next runs, and on a loade
 class Lab:
     """The operations. Each returns a JSON object, or a pair of it and the descriptors to hand over."""
 
-    def __init__(self, builder: socket.socket, run: PrivateRun) -> None:
+    def __init__(self, builder: socket.socket, run: PrivateRun, scratch: Scratch) -> None:
         """Begin without a link: `build` takes one over from the builder at the other end of the channel."""
         self._run = run
+        self._scratch = scratch
         self._home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         self._builder = builder
         self._ground: Ground | None = None
@@ -62,9 +64,10 @@ class Lab:
         return {}, list(ground.relay)
 
     def clear(self) -> dict[str, Any]:
-        """End every program, let the namespaces go, and forget what was written into /run."""
+        """End every program, let the namespaces go, and forget what was written into /run and the scratch folders."""
         self.children.end_all()
         self._run.renew()
+        self._scratch.clear()
         for marker in self._markers or ():
             marker.close()
         self._markers = None
@@ -99,11 +102,14 @@ class Lab:
         ready: bool = False,
         talk: bool = False,
         wire: bool = False,
+        awaited: str = "",
+        descriptors: int = 0,
     ) -> tuple[dict[str, Any], list[int]]:
         """Start a program at the far end; hand over its pidfd, its `ready` pipe, and stdin and stdout to `talk`.
 
-        Without `talk` it reads from the null device, and the lab keeps what it prints. One that brings its own TCP is
-        given the `wire`, see `children.Pipes`.
+        Without `talk` it reads from the null device, and the lab keeps what it prints; whether the text that is
+        `awaited` was among it tells `said`. One that brings its own TCP is given the `wire`, see `children.Pipes`. It
+        may have so many `descriptors` open (RLIMIT_NOFILE), as many as the lab where that is 0.
         """
         closing: list[int] = []
         handed: list[int] = []
@@ -135,17 +141,26 @@ class Lab:
             calls = witness.memory() if warm else None
             with self._at("far"):
                 if calls is not None:
-                    pid = children.fork_warm(argv[0], argv[1:], environment, pipes, calls)
+                    pid = children.fork_warm(argv[0], argv[1:], environment, pipes, calls, descriptors)
                 else:
-                    pid = _execute(argv[0], argv[1:], environment, pipes)
+                    pid = children.execute(limited(argv, descriptors), environment, pipes)
         except BaseException:
             closing += [*handed, *outputs.values(), *([owing] if owing >= 0 else [])]
             raise
         finally:
             for descriptor in closing:
                 os.close(descriptor)
-        self.children.adopt(pid, outputs, calls, owing)
+        self.children.adopt(pid, outputs, calls, owing, awaited.encode())
         return {"pid": pid}, [os.pidfd_open(pid), *handed]
+
+    def scratch(self) -> dict[str, str]:
+        """Make an empty folder for one start of a program; its path."""
+        return {"path": self._scratch.folder()}
+
+    def said(self, pid: int) -> dict[str, bool]:
+        """Whether a program has printed the text that is waited for."""
+        self.children.listen()
+        return {"said": self.children[pid].has_said}
 
     def child(self, pid: int) -> dict[str, Any]:
         """What has become of a program, with what it printed: of one that has ended, all that it did."""
@@ -194,9 +209,13 @@ class Lab:
         os.kill(pid, signal.SIGTERM)
         return {"pid": pid}
 
-    def limit_descriptors(self, protocol: int, states: int, port: int, spare: int) -> dict[str, Any]:
-        """Leave those who hold a port so many descriptors to `spare`; answer how many they have free, all together."""
-        return {"free": sum(children.limit_descriptors(pid, spare) for pid in self._holders(protocol, states, port))}
+    def waits_for_time(self) -> dict[str, bool]:
+        """Whether a program waits with a limit of time, so that it may do something unasked."""
+        return {"waits": children.waits_for_time()}
+
+    def descriptors_needed(self) -> dict[str, int]:
+        """The lowest limit of descriptors under which the programs could have open what they have."""
+        return {"needed": children.descriptors_needed()}
 
     def spare_descriptors(self, protocol: int, states: int, port: int) -> dict[str, Any]:
         """How many descriptors more those who hold a port may open: of several, the one that may open fewest."""
@@ -277,22 +296,26 @@ class Lab:
         return kernel.inside({"near": self._ground.near, "far": self._ground.far}[side], self._home)
 
 
-def _execute(program: str, arguments: list[str], environment: dict[str, str], pipes: children.Pipes) -> int:
-    return children.execute([program, *arguments], environment, pipes)
+def limited(argv: list[str], descriptors: int) -> list[str]:
+    """The words that start a program which may have so many descriptors open; the same words where that is 0.
+
+    posix_spawn(3) sets no limits, and a fork of ours would be there before the program is: a shell puts it into force.
+    """
+    return ["/bin/sh", "-c", 'ulimit -n "$0" && exec "$@"', str(descriptors), *argv] if descriptors else argv
 
 
 def _unsent(entry: sockdiag.Socket) -> int:
     return entry.unsent or int(entry.state == _SYN_RECEIVED)
 
 
-def serve(control: socket.socket, building: socket.socket, run: PrivateRun) -> None:
+def serve(control: socket.socket, building: socket.socket, run: PrivateRun, scratch: Scratch) -> None:
     """Answer requests until the test process closes its end of the control socket or is gone."""
     woken, wake = socket.socketpair()
     wake.setblocking(False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the test process, which then lets us go
     signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
-    lab = Lab(building, run)
+    lab = Lab(building, run, scratch)
     while True:
         outputs = lab.children.descriptors()
         poll = select.poll()
@@ -337,6 +360,19 @@ def enter_namespaces() -> None:
     kernel.unshare(kernel.CLONE_NEWNET | kernel.CLONE_NEWPID)
 
 
+def watch_over(pid: int, building: socket.socket, parent: int, scratch: Scratch) -> None:
+    """Build for the inner process until it ends, or the test process does; then remove what the machine sees of it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    kernel.die_with_parent(parent, signal.SIGTERM)  # instead of SIGKILL: there is something left to do
+    try:
+        builder.serve(building)
+    except SystemExit:
+        os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    scratch.remove()
+
+
 def main() -> None:
     """Run as `python -m harness.lab.process DESCRIPTOR PARENT`: the control socket, and the pid whose end is ours."""
     control, parent = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])
@@ -348,21 +384,19 @@ def main() -> None:
         return
     kernel.die_with_parent(parent, signal.SIGKILL)  # not before: new credentials make the kernel forget it
     kernel.gain_no_privileges()
-    outer = os.getpid()
+    outer, scratch = os.getpid(), Scratch()
     building, asking = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if pid := os.fork():
         control.close()
         asking.close()
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        builder.serve(building)
-        os.waitpid(pid, 0)
+        watch_over(pid, building, parent, scratch)
         return
     building.close()
     kernel.die_with_parent(outer, signal.SIGKILL)
     run = PrivateRun()
     missing = furnish(run)
     control.send(json.dumps({"ready": {"missing": missing}}).encode())
-    serve(control, asking, run)
+    serve(control, asking, run, scratch)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from harness.plugin.soaking import is_soak
 from harness.plugin.weather import fair_weather
 from harness.probe.client import Client
 from harness.probe.datagram import DatagramClient
+from harness.probe.first import asker
 from harness.probe.probe import Attempt, Probe
 from harness.probe.raw import Raw
 from harness.probe.session import Session, ordinary
@@ -235,7 +236,8 @@ def subject(
             raise NotApplicable(f"{host} has no address of IP{family}")
         judged = External(_settings.address, _settings.profile, transport, family, place)
     else:
-        judged = start(request.getfixturevalue("lab"), program, family, environment())
+        lab = request.getfixturevalue("lab")
+        judged = start(lab, program, family, environment(), ask=asker(lab))
     request.node.stash[subject_key] = judged
     yield judged
     judged.close()

@@ -18,6 +18,8 @@ Where `harness.plugin` is loaded too, in sockspec's own suites, its fixtures go 
 from __future__ import annotations
 
 import os
+import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -36,8 +38,10 @@ from harness.plugin.fixtures import (
     wire,
     wire_key,
 )
+from harness.plugin.options import ready_of
+from harness.probe.first import asker
 from harness.record import evidence
-from harness.subject.inventory import Program, from_command
+from harness.subject.inventory import from_command
 from harness.subject.process import Subject, start
 from harness.subject.profile import PROFILES
 from harness.verdict import Inconclusive, NotApplicable
@@ -91,20 +95,29 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def serve(lab: Lab, family: str, _recorded: Wire | None) -> Iterator[Starter]:
     """Starts a server in the lab: `serve("./myserver {host} {port}")`, or a list of words; ready when it returns.
 
-    `profile` says over what it is spoken and whether the server may end by itself (see `sockspec list`), `environment`
-    what it finds in its environment beside what the tests have.
+    `profile` says over what it is spoken and whether the server may end by itself (see `sockspec list`), `ready` and
+    `ready_budget` what `--ready` and `--ready-budget` of the command say, `environment` what it finds in its
+    environment beside what the tests have.
     """
     started: list[Subject] = []
 
-    def serve(command: str | Sequence[str], *, profile: str = "tcp", **environment: str) -> Subject:
+    def serve(
+        command: str | Sequence[str],
+        *,
+        profile: str = "tcp",
+        ready: str | None = None,
+        ready_budget: float | None = None,
+        **environment: str,
+    ) -> Subject:
         if profile not in PROFILES:
             raise ValueError(f"profile {profile!r} is unknown; it is one of {', '.join(PROFILES)}")
+        when = ready_of(ready, ready_budget, profile)
         if isinstance(command, str):
-            program = from_command(command, profile)
+            program = from_command(command, profile, when)
         else:
-            words = tuple(map(str, command))
-            program = Program(" ".join(words), profile, words)
-        subject = start(lab, program, family, {**os.environ, **environment})
+            words = [str(word) for word in command]
+            program = replace(from_command(shlex.join(words), profile, when), name=" ".join(words))
+        subject = start(lab, program, family, {**os.environ, **environment}, ask=asker(lab))
         started.append(subject)
         return subject
 

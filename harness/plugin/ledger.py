@@ -225,6 +225,7 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["sockspec_absent"] = settings_of(config).absent
     manners = settings_of(config).manners
     node.workerinput["sockspec_manners"] = {place: manner.as_record() for place, manner in manners.items()}
+    node.workerinput["sockspec_early"] = settings_of(config).early
 
 
 @pytest.hookimpl(trylast=True)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.subject.readiness import Ready
 
 _PREFIX = re.compile(r"^(test|check)_")
 
@@ -23,7 +27,14 @@ def group_of(test: str) -> str:
 
 
 def again(
-    test: str, nodeid: str, serve: str, address: str, profile: str, command: str = "check", link: str = ""
+    test: str,
+    nodeid: str,
+    serve: str,
+    address: str,
+    profile: str,
+    command: str = "check",
+    link: str = "",
+    ready: Ready | None = None,
 ) -> str:
     """The command that shows one test again."""
     name, _, variant = nodeid.partition("::")[2].partition("[")
@@ -33,6 +44,8 @@ def again(
     whom = f"--serve {_quoted(serve)} " if serve else f"{address} " if address else ""
     named = f"--profile {profile} " if profile else ""
     link = f"{link} " if link else ""
+    if ready is not None:
+        whom += "".join(f"{option} {_quoted(value)} " for option, value in ready.options.items())
     return f"sockspec {command} {whom}{named}{link}-k {_quoted(' and '.join(words))}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,12 @@ import pytest
 from harness import bundle
 from harness.gate import shards
 from harness.lab import link_profile
+from harness.probe import first
 from harness.subject import external, foreign, implementations, inventory, protocol
 from harness.subject.manner import Manner
+from harness.subject.placeholders import NAMES
 from harness.subject.profile import PROFILES
+from harness.subject.readiness import ANSWERED, Ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +36,11 @@ WIDE_HELP = "put each mutant to all tests of its profile, not only to those that
 EXPLORE_HELP = "also look for so long, on each family, for a sequence of client actions that breaks a promise"
 EXPLORE_SEED_HELP = "what is drawn then: the same seed draws the same sequences (default: %(default)s)"
 LINK_SEED_HELP = f"another draw of the chances of --link (default: {link_profile.SEED})"
+SERVE_HELP = f"start this server; {', '.join(NAMES[:-1])} and {NAMES[-1]} are filled in"
+READY_HELP = (
+    f"wait until a line that it prints contains this, or {ANSWERED!r}: until an exchange of its profile succeeds"
+)
+READY_BUDGET_HELP = "how long it may take to become ready (default: 10 s, longer while it is busy)"
 REPEAT_HELP = "every test N times, against a fresh subject each; a verdict that differs is told (exit code 6)"
 
 
@@ -49,6 +57,7 @@ class Settings:
     pcap: str = "all"
     absent: dict[str, str] = field(default_factory=dict)  # `place_of` → why the subject does not offer it
     manners: dict[str, Manner] = field(default_factory=dict)  # `place_of` → how the subject has shown itself
+    early: list[str] = field(default_factory=list)  # `place_of` without a family: who listens before it is ready
     implementations: tuple[Implementation, ...] = ()  # those of --subjects, judged side by side
     version_command: str = ""  # prints the version of the user's subject, for the record
     shard: Shard | None = None  # the part of the tests that this run judges; None for all
@@ -86,6 +95,7 @@ _NOBODY = Settings(programs=())
 settings_key = pytest.StashKey[Settings]()
 absent_key = pytest.StashKey[dict[str, str]]()
 manners_key = pytest.StashKey[dict[str, Manner]]()
+early_key = pytest.StashKey[list[str]]()
 
 
 def settings_of(config: pytest.Config) -> Settings:
@@ -96,7 +106,9 @@ def settings_of(config: pytest.Config) -> Settings:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Offer the options of `sockspec check` to pytest itself."""
     group = parser.getgroup("sockspec", "sockspec: judging servers")
-    group.addoption("--serve", metavar="CMD", help="start this subject; {host} and {port} are filled in")
+    group.addoption("--serve", metavar="CMD", help=SERVE_HELP)
+    group.addoption("--ready", metavar="TEXT", help=READY_HELP)
+    group.addoption("--ready-budget", metavar="SECONDS", type=seconds, help=READY_BUDGET_HELP)
     group.addoption("--address", metavar="URL", help="judge a running subject: tcp://host:port or udp://host:port")
     group.addoption("--profile", metavar="P", help=f"the service it claims to speak: {profile_words()}")
     group.addoption("--subjects", metavar="FILE", help="judge the implementations of this file, as `sockspec matrix`")
@@ -184,15 +196,22 @@ def read(config: pytest.Config) -> Settings:
         "families": (option.family,) if option.family else FAMILIES,
         "absent": config.stash.get(absent_key, {}) or getattr(config, "workerinput", {}).get("sockspec_absent", {}),
         "manners": config.stash.get(manners_key, {}) or _told(config),
+        "early": config.stash.get(early_key, []) or getattr(config, "workerinput", {}).get("sockspec_early", []),
     }
     if option.serve is not None and option.address is not None:
         raise pytest.UsageError("give --serve or the address of a running subject, not both")
     if option.link is not None and option.address is not None:
         raise pytest.UsageError("--link needs a link of ours: start the subject with --serve instead of its address")
+    if option.serve is None and (option.ready is not None or option.ready_budget is not None):
+        raise pytest.UsageError("--ready is for a server that is started here: give --serve with its command, too")
     if option.serve is not None or option.address is not None:
         if not profile:
             raise pytest.UsageError(f"say which service the subject speaks: --profile {profile_words(' | ')}")
-        return _given(option.serve, option.address, profile, common)
+        try:
+            ready = ready_of(option.ready, option.ready_budget, profile)
+        except ValueError as error:
+            raise pytest.UsageError(f"--ready {error}") from None
+        return _given(option.serve, option.address, profile, ready, common)
     if option.subjects is not None:
         return _side_by_side(Path(option.subjects), kind, common)
     everybody = [*inventory.reference_servers().values(), *(inventory.mutants().values() if option.mutants else ())]
@@ -209,6 +228,14 @@ def _told(config: pytest.Config) -> dict[str, Manner]:
     """What the controller has told a worker of the manner of subjects."""
     told: dict[str, dict[str, Any]] = getattr(config, "workerinput", {}).get("sockspec_manners", {})
     return {place: Manner.from_record(record) for place, record in told.items()}
+
+
+def ready_of(word: str | None, budget: float | None, profile: str) -> Ready | None:
+    """When a server of this profile is ready, as the user says; ValueError in one line with the remedy."""
+    ready = Ready.of(word, budget)
+    if ready is not None and ready.answered and (why := first.why_never(profile)):
+        raise ValueError(f"{ANSWERED!r}: {why}; give a text that the server prints instead")
+    return ready
 
 
 def _link(name: str | None) -> LinkProfile | None:
@@ -241,6 +268,12 @@ def profile_words(between: str = ", ") -> str:
     return between.join((*PROFILES, *protocol.samples(), f"FILE{protocol.SUFFIX}"))
 
 
+def _given_time(programs: tuple[Program, ...], early: list[str]) -> tuple[Program, ...]:
+    """The programs, of which those that listen too early are ready when they answer."""
+    answered = Ready(answered=True)
+    return tuple(replace(one, ready=answered) if place_of(one, "") in early else one for one in programs)
+
+
 def place_of(program: Program | None, family: str) -> str:
     """The key of `Settings.absent` for one of several implementations; for a subject that is alone the family is."""
     return f"{program.name} {program.profile} {family}" if program else family
@@ -252,16 +285,22 @@ def _side_by_side(path: Path, kind: str, common: dict[str, Any]) -> Settings:
     except ValueError as error:
         raise pytest.UsageError(f"--subjects {error}") from None
     programs = tuple(program for one in found for program in one.programs)
+    for program in programs:
+        if program.ready is not None and program.ready.answered and (why := first.why_never(program.profile)):
+            raise pytest.UsageError(f"--subjects {path}: [{program.name}]: ready = {ANSWERED!r}: {why}")
     fitting = tuple(program for program in programs if not kind or protocol.kind_of(program.profile) == kind)
     if not fitting:
         raise pytest.UsageError(f"--subjects {path}: nobody there speaks {common['profile']}; take another --profile")
-    return Settings(programs=fitting, implementations=found, **common)
+    return Settings(programs=_given_time(fitting, common["early"]), implementations=found, **common)
 
 
-def _given(serve: str | None, address: str | None, profile: str, common: dict[str, Any]) -> Settings:
+def _given(
+    serve: str | None, address: str | None, profile: str, ready: Ready | None, common: dict[str, Any]
+) -> Settings:
     try:
         if serve is not None:
-            return Settings(programs=(inventory.from_command(serve, profile),), given=True, **common)
+            programs = (inventory.from_command(serve, profile, ready),)
+            return Settings(programs=_given_time(programs, common["early"]), given=True, **common)
         transport, host, port = external.parse(address or "")
         external.resolve(host, port, transport)
     except ValueError as error:

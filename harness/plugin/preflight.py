@@ -10,20 +10,23 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from harness.lab.handle import Lab, LabUnavailable
 from harness.lab.near import LabNear
-from harness.plugin.options import absent_key, manners_key, place_of, read
+from harness.plugin.early import why_early
+from harness.plugin.options import absent_key, early_key, manners_key, place_of, read
+from harness.probe.first import asker
 from harness.probe.first_exchange import manner_of
 from harness.report.model import Exit
 from harness.subject import external
 from harness.subject.beginning import NotReady
 from harness.subject.patience import Patience
 from harness.subject.process import start
+from harness.subject.readiness import Ready
 
 if TYPE_CHECKING:
     from harness.plugin.options import Settings
@@ -41,6 +44,7 @@ class Seen:
 
     absent: dict[str, str] = field(default_factory=dict)  # why it does not offer a family
     manners: dict[str, Manner] = field(default_factory=dict)
+    early: bool = False  # whether it listens before it is ready
 
 
 def first_start(lab: Lab, program: Program) -> Seen:
@@ -48,13 +52,23 @@ def first_start(lab: Lab, program: Program) -> Seen:
     seen = Seen()
     refused: dict[str, NotReady] = {}
     told = ""
+    asked = False
     for family in ("v4", "v6"):
         lab.ask("build")
         try:
-            with contextlib.closing(start(lab, program, family, dict(os.environ))) as subject:
+            with contextlib.closing(start(lab, program, family, dict(os.environ), ask=asker(lab))) as subject:
                 if not told and (told := judged_of_several(subject)):
                     sys.stderr.write(f"sockspec: {told}\n")
-                seen.manners[family] = manner_of(subject, LabNear(lab))
+                seen.manners[family] = manner = manner_of(subject, LabNear(lab))
+                if not asked and manner.fails and (why := why_early(lab, subject, manner.fails)):
+                    seen.early = True
+                    sys.stderr.write(f"sockspec: {why}\n")
+                asked = True
+            if seen.early:
+                lab.ask("build")
+                ready = replace(program, ready=Ready(answered=True))
+                with contextlib.closing(start(lab, ready, family, dict(os.environ), ask=asker(lab))) as subject:
+                    seen.manners[family] = manner_of(subject, LabNear(lab))
         except NotReady as reason:
             refused[family] = reason
             if not program.takes_host and not reason.usage:
@@ -120,6 +134,7 @@ def _take_down(config: pytest.Config, settings: Settings, seen: dict[Program, Se
         absent |= {place_of(one_of_several, family): reason for family, reason in shown.absent.items()}
         manners |= {place_of(one_of_several, family): manner for family, manner in shown.manners.items()}
     config.stash[absent_key], config.stash[manners_key] = absent, manners
+    config.stash[early_key] = [place_of(program, "") for program, shown in seen.items() if shown.early]
 
 
 def _look(settings: Settings) -> int | None:

@@ -139,6 +139,7 @@ def _row(item: pytest.Item, call: pytest.CallInfo[None]) -> Result:
             if is_mutant(program) or is_foreign(program)
             else "check",
             link=f"--link {settings.link_name} --link-seed {settings.link_seed}" if settings.link else "",
+            ready=settings.programs[0].ready if settings.given and settings.programs else None,
         )
         + (f" --soak {settings.soak:.0f}" if is_soak(item) else "")
         + (f" --explore {settings.explore:.0f} --explore-seed {settings.explore_seed}" if is_exploration(item) else ""),

@@ -25,7 +25,6 @@ from harness.wire.segment import Endpoint
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.lab.near import Near
     from harness.probe.ending import Leaving
     from harness.subject.patience import Waited
 
@@ -39,6 +38,13 @@ class Reached(Watched, Protocol):
 
     family: str  # "v4" or "v6"
     address: Endpoint
+
+
+class Side(Protocol):
+    """Where a probe stands."""
+
+    def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
+        """A socket of this side."""
 
 
 class Attempt:
@@ -144,7 +150,7 @@ class Probe:
 
     def __init__(
         self,
-        near: Near,
+        near: Side,
         patience: Callable[[Watched], Patience],
         met: Callable[[Attempt | Client | DatagramClient], None],
         course: Course | None = None,

@@ -66,6 +66,12 @@ def ordinary(profile: str) -> Protocol:
     return ORDINARY.get(profile) or named(profile)
 
 
+def says_something(protocol: Protocol) -> bool:
+    """Whether a server of this protocol can be seen to answer."""
+    silent = {NONE} if protocol.transport == "udp" else {NONE, PERHAPS}
+    return protocol.greeting is not None or any(exchange.answer not in silent for exchange in protocol.exchanges)
+
+
 class Session:
     """Makes ordinary clients of one subject. What they claim is only that they are served."""
 

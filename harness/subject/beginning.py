@@ -5,19 +5,25 @@ from __future__ import annotations
 import json
 import os
 import select
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.budget import Deadline, Stopwatch
 from harness.lab.ends import FAR
 from harness.subject import readiness
 from harness.subject.inventory import PORT
 from harness.subject.outcome import last_words, outcome
+from harness.subject.readiness import ANSWERED
 from harness.subject.state import PROTOCOLS, waiting
 from harness.wire.segment import Endpoint
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from harness.lab.handle import Lab
     from harness.subject.process import Subject
+
+# Has a subject answer one exchange within so many seconds: why it did not, "" if it did.
+Ask: TypeAlias = "Callable[[Subject, float], str]"
 
 _SECOND_THOUGHTS = 1.0  # seconds for a program that listens elsewhere to open the socket that was asked for too
 _LONG = 30.0  # seconds that a program may take to become ready while it is busy
@@ -30,28 +36,39 @@ class NotReady(Exception):  # noqa: N818 - a fact about the subject
     """The subject cannot be judged: the message quotes its command, its exit status and its stderr.
 
     `last_words` are the last lines of its stderr, in one. `usage` tells whether the command line is at fault (no such
-    program, listens elsewhere) and not the program.
+    program, listens elsewhere) and not the program, `possible` what the reader may have overlooked.
     """
 
-    def __init__(self, what: str, command: list[str], told: dict[str, Any] | None, *, usage: bool = False) -> None:
+    def __init__(
+        self,
+        what: str,
+        command: list[str],
+        told: dict[str, Any] | None,
+        *,
+        usage: bool = False,
+        possible: tuple[str, ...] = (),
+    ) -> None:
         self.what = what
         self.usage = usage
         self.last_words = last_words(told) if told is not None else ""
         lines = [what, f"  command: {' '.join(command)}"]
         if told is not None:
             lines += [f"  {line}" for line in outcome(told)]
+        lines += [f"  possible: {one}" for one in possible]
         super().__init__("\n".join(lines))
 
 
-class _Beginning:
+class Beginning:
     """How long a program may take to become ready: some seconds, and as many again while it is busy doing so.
 
-    One that imports much may wait for a processor longer than it works. In all it may take `_LONG`.
+    One that imports much may wait for a processor longer than it works. In all it may take `_LONG`; where the user has
+    said how long, just as long as that.
     """
 
-    def __init__(self, subject: Subject, seconds: float) -> None:
+    def __init__(self, subject: Subject, seconds: float, *, exactly: bool = False) -> None:
         self._subject = subject
         self._seconds = seconds
+        self._exactly = exactly
         self._since = Stopwatch()
         self.deadline = Deadline(seconds)
 
@@ -60,11 +77,16 @@ class _Beginning:
         """How long it has gone on, in seconds."""
         return self._since.seconds
 
+    @property
+    def pause(self) -> float:
+        """Seconds until the next look: each costs the processor that a program needs, so later they are rarer."""
+        return self.deadline.slice(min(max(_SOONEST, self.lasted * _RARER), _LATEST))
+
     def has_ended(self) -> bool:
         """Whether it had its time. Of one that is busy when its deadline is over, the deadline is set anew."""
         if not self.deadline.over:
             return False
-        if self.lasted > _LONG:
+        if self._exactly or self.lasted > _LONG:
             return True
         before = self._subject.look()
         select.select([], [], [], _MOMENT)
@@ -74,9 +96,8 @@ class _Beginning:
         return False
 
 
-def announced(subject: Subject, ready: int, seconds: float) -> Endpoint:
+def announced(subject: Subject, ready: int, beginning: Beginning) -> Endpoint:
     """Wait until one of our own programs has written to the descriptor `ready` where it serves."""
-    beginning = _Beginning(subject, seconds)
     said = b""
     while not said.endswith(b"\n"):
         if not select.select([ready], [], [], beginning.deadline.left)[0]:
@@ -94,10 +115,9 @@ def announced(subject: Subject, ready: int, seconds: float) -> Endpoint:
     return Endpoint(place["host"], place["port"])
 
 
-def seen(lab: Lab, subject: Subject, seconds: float) -> Endpoint:
+def seen(lab: Lab, subject: Subject, beginning: Beginning) -> Endpoint:
     """Wait until a program has a socket that waits for clients where it was told to."""
     program = subject.program
-    beginning = _Beginning(subject, seconds)
     told_port = PORT if program.takes_port else None
     told_host = FAR.address(subject.family) if program.takes_host else None
     elsewhere: Deadline | None = None
@@ -106,14 +126,13 @@ def seen(lab: Lab, subject: Subject, seconds: float) -> Endpoint:
         place = readiness.choose(found, subject.family, host=told_host, port=told_port)
         if place is not None:
             return place
-        if found and elsewhere is None:
+        if elsewhere is None and any(not one.is_a_helpers(told_host, told_port) for one in found):
             elsewhere = Deadline(_SECOND_THOUGHTS)
         if beginning.has_ended() or (elsewhere is not None and elsewhere.over):
             raise _not_found(lab, subject, found, beginning.deadline, told_host, told_port)
-        # To look costs the processor that a program needs to begin: so the longer it takes, the rarer we do.
-        pause = min(max(_SOONEST, beginning.lasted * _RARER), _LATEST)
+        pause = beginning.pause
         # A program that goes to the background leaves its first process: as long as any is there, we wait.
-        if subject.wait_end(beginning.deadline.slice(pause)) is not None:
+        if subject.wait_end(pause) is not None:
             if not lab.ask("activity")["processes"]:
                 told = subject.told()
                 hint = (
@@ -122,7 +141,52 @@ def seen(lab: Lab, subject: Subject, seconds: float) -> Endpoint:
                     else f", and without an error: its input is at an end (stdin is {os.devnull})"
                 )
                 raise NotReady(f"{program.name!r} ended before it was ready{hint}", subject.command, told)
-            select.select([], [], [], beginning.deadline.slice(pause))  # those that are left tell no event
+            select.select([], [], [], pause)  # those that are left tell no event
+
+
+def heard(lab: Lab, subject: Subject, text: str, beginning: Beginning) -> None:
+    """Wait until a program that listens has printed a text."""
+    while not lab.ask("said", pid=subject.pid)["said"]:
+        if subject.wait_end(beginning.pause) is not None:
+            if lab.ask("said", pid=subject.pid)["said"]:
+                return  # what becomes of one that ends now is for the tests to see
+            what = f"{subject.name!r} ended before it had printed {text!r} (--ready)"
+            raise NotReady(what, subject.command, subject.told())
+        if beginning.has_ended():
+            what = f"{subject.name!r} listens on {subject.address}, but has not printed {text!r} (--ready)"
+            raise NotReady(
+                f"{what} within {beginning.deadline}",
+                subject.command,
+                subject.told(),
+                possible=(
+                    "the text is written in another way",
+                    "what it prints waits in a buffer, because its output is no terminal: have it flush that",
+                    "it takes longer than that: see --ready-budget",
+                ),
+            )
+
+
+def answered(subject: Subject, ask: Ask, beginning: Beginning) -> None:
+    """Wait until a program that listens answers: ask it again and again."""
+    tries = 0
+    while why := ask(subject, beginning.deadline.left):
+        tries += 1
+        if subject.wait_end(beginning.pause) is not None:
+            what = f"{subject.name!r} ended before it had answered (--ready {ANSWERED}): {why}"
+            raise NotReady(what, subject.command, subject.told())
+        if beginning.has_ended():
+            often = "once" if tries == 1 else f"{tries} times"
+            what = f"{subject.name!r} listens on {subject.address}, but has answered nobody (--ready {ANSWERED})"
+            raise NotReady(
+                f"{what} within {beginning.deadline}; asked {often}, at last: {why}",
+                subject.command,
+                subject.told(),
+                possible=(
+                    "what it needs is not there: its backend, its data",
+                    f"it speaks something else than {subject.profile}",
+                    "it takes longer than that: see --ready-budget",
+                ),
+            )
 
 
 def waiting_sockets(lab: Lab, transport: str) -> tuple[readiness.Listening, ...]:

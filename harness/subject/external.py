@@ -66,9 +66,13 @@ class External:
         """Not applicable: it was not started here."""
         self._refuse("that can be started again")
 
-    def limit_descriptors(self, spare: int) -> NoReturn:
+    def start_short_of_descriptors(self, spare: int) -> NoReturn:
         """Not applicable: its process is not ours to limit."""
         self._refuse("whose descriptors can be limited")
+
+    def without_time_wait(self) -> contextlib.AbstractContextManager[None]:
+        """Not applicable: its kernel serves others, too."""
+        self._refuse("with a network namespace of its own")
 
     def spare_descriptors(self) -> NoReturn:
         """Not applicable: how many files its processes may open is not ours to see."""
@@ -113,6 +117,10 @@ class External:
     def footprint(self) -> NoReturn:
         """Not applicable: its processes are not ours to look into."""
         self._refuse("whose resources can be seen")
+
+    def waits_for_time(self) -> NoReturn:
+        """Not applicable: its threads are not ours to look into."""
+        self._refuse("whose system calls can be seen")
 
     def listeners(self) -> NoReturn:
         """Not applicable: where it waits for clients is not ours to see."""

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from harness import bundle
 from harness.subject.inventory import Program
+from harness.subject.readiness import Ready
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +41,7 @@ class Foreign:
     pip: tuple[str, ...] = ()  # packages of the Python package index, named as they are imported
     npm: tuple[str, ...] = ()  # packages of the npm registry
     findings: Mapping[str, str] = field(default_factory=dict)  # requirement that it does miss → in what
+    ready: str = ""  # when it may be judged, as `--ready` says it; "": as soon as it listens
 
     @property
     def executable(self) -> str:
@@ -67,11 +69,6 @@ class Store:
     def node(self) -> Path:
         """Packages for Node.js, below `node_modules`."""
         return self.folder / "node"
-
-    @property
-    def scratch(self) -> Path:
-        """For what servers write."""
-        return self.folder / "scratch"
 
     @property
     def path(self) -> str:
@@ -110,11 +107,16 @@ class Store:
         lacking = self.lacking(server)
         absent = f"needs {lacking}, which is not installed; {REMEDY}" if lacking else ""
         first, *words = shlex.split(server.command)
-        folders = {"{here}": str(bundle.root() / "fixtures" / "foreign"), "{scratch}": str(self.scratch)}
-        for mark, folder in folders.items():
-            words = [word.replace(mark, folder) for word in words]
+        words = [word.replace("{here}", str(bundle.root() / "fixtures" / "foreign")) for word in words]
         found = self.found(server) or first
-        return Program(server.name, server.profile, (found, *words), environment=self.environment, absent=absent)
+        return Program(
+            server.name,
+            server.profile,
+            (found, *words),
+            environment=self.environment,
+            absent=absent,
+            ready=Ready.of(server.ready or None, None),
+        )
 
 
 def store() -> Store:
@@ -140,6 +142,7 @@ def parse(text: str) -> tuple[Foreign, ...]:
             pip=tuple(entry.get("pip", ())),
             npm=tuple(entry.get("npm", ())),
             findings=entry.get("findings", {}),
+            ready=entry.get("ready", ""),
         )
         for name, entry in tomllib.loads(text).items()
     )

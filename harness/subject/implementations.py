@@ -8,6 +8,8 @@
     [mine]
     serve = "./mine {host} {port}"                                             # or one for all
     profiles = ["echo", "tcp"]
+    ready = "listening"                                                        # optional: as --ready says it
+    ready-budget = 30                                                          # optional: seconds
 
 Commands run in the folder in which sockspec was started, as those of `--serve` do.
 """
@@ -22,13 +24,14 @@ from typing import TYPE_CHECKING, Any
 
 from harness import budget
 from harness.subject import inventory, protocol
+from harness.subject.readiness import Ready
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.subject.inventory import Program
 
-_KEYS = ("serve", "profiles", "version")
+_KEYS = ("serve", "profiles", "version", "ready", "ready-budget")
 _EXAMPLE = 'serve = "./mine {host} {port}" and profiles = ["echo"]'
 
 
@@ -80,13 +83,26 @@ def _implementation(place: str, name: str, entry: Any) -> Implementation:
     version = entry.get("version", "")
     if not isinstance(version, str):
         raise ValueError(f"{place}: 'version' is no command; write it in quotes")
-    return Implementation(name, tuple(_program(place, name, *one) for one in serve.items()), version)
+    ready = _ready(place, entry)
+    return Implementation(name, tuple(_program(place, name, *one, ready) for one in serve.items()), version)
 
 
-def _program(place: str, name: str, profile: str, command: str) -> Program:
+def _ready(place: str, entry: dict[str, Any]) -> Ready | None:
+    word, budget = entry.get("ready"), entry.get("ready-budget")
+    if word is not None and not isinstance(word, str):
+        raise ValueError(f"{place}: 'ready' is no text; write it in quotes")
+    if budget is not None and (isinstance(budget, bool) or not isinstance(budget, int | float) or budget <= 0):
+        raise ValueError(f"{place}: 'ready-budget' is no number of seconds; write for example 30")
+    try:
+        return Ready.of(word, budget)
+    except ValueError as error:
+        raise ValueError(f"{place}: 'ready' {error}") from None
+
+
+def _program(place: str, name: str, profile: str, command: str, ready: Ready | None) -> Program:
     try:
         protocol.kind_of(profile)
         words = inventory.from_command(command, profile).words
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from None
-    return inventory.Program(name, profile, words)
+    return inventory.Program(name, profile, words, ready=ready)

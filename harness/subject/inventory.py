@@ -16,11 +16,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness import bundle
-from harness.subject import protocol
+from harness.subject import placeholders, protocol
 from harness.subject.profile import PROFILES
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from harness.subject.readiness import Ready
 
 STACK = "stack"  # the profile of wrong stacks, which are no programs: they have no words
 KERNEL = ("told", "runtime")  # the profiles of programs that make the socket calls which a test wants
@@ -30,7 +32,7 @@ PORT = 7007  # for {port}: every test has namespaces of its own, so any port is 
 
 @dataclass(frozen=True)
 class Program:
-    """Something that can be started: its words, with {host} and {port} still to be filled in."""
+    """Something that can be started: its words, with placeholders still to be filled in."""
 
     name: str
     profile: str
@@ -40,23 +42,32 @@ class Program:
     environment: tuple[tuple[str, str], ...] = ()  # variables that it needs beside the user's own
     absent: str = ""  # why it cannot be started on this machine
     stack: str = ""  # the wrong stack beneath it; "" for the kernel as it is
+    ready: Ready | None = None  # when it may be judged; None: as soon as it listens
 
     @property
     def takes_host(self) -> bool:
         """Whether the command says where to put the host."""
-        return any("{host}" in word for word in self.words)
+        return placeholders.takes(self.words, "host", "address")
 
     @property
     def takes_port(self) -> bool:
         """Whether the command says where to put the port."""
-        return any("{port}" in word for word in self.words)
+        return placeholders.takes(self.words, "port")
 
-    def command(self, host: str, port: int) -> list[str]:
-        """The words with host and port filled in; nothing else in braces is touched."""
-        return [word.replace("{host}", host).replace("{port}", str(port)) for word in self.words]
+    @property
+    def takes_scratch(self) -> bool:
+        """Whether the command says where to put the path of an empty folder."""
+        return placeholders.takes(self.words, "scratch")
+
+    def command(self, host: str, port: int, scratch: str = "") -> list[str]:
+        """The words with all placeholders filled in; nothing else in braces is touched."""
+        address = f"[{host}]" if ":" in host else host
+        return placeholders.filled(
+            self.words, {"host": host, "port": str(port), "address": address, "scratch": scratch}
+        )
 
 
-def from_command(text: str, profile: str) -> Program:
+def from_command(text: str, profile: str, ready: Ready | None = None) -> Program:
     """The program behind `--serve TEXT`; ValueError with a remedy when the text cannot be taken apart."""
     try:
         words = tuple(shlex.split(text))
@@ -64,7 +75,9 @@ def from_command(text: str, profile: str) -> Program:
         raise ValueError(f"--serve {text!r}: {error}; check the quotes") from None
     if not words:
         raise ValueError("--serve '' names no command; write for example --serve './myserver {host} {port}'")
-    return Program(text, profile, words)
+    if unknown := placeholders.complaint(words):
+        raise ValueError(f"--serve {text!r}: {unknown}")
+    return Program(text, profile, words, ready=ready)
 
 
 @functools.cache

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from harness import budget
 from harness.budget import Deadline
 from harness.lab.ends import FAR, USERSPACE
-from harness.subject.beginning import NotReady, announced, seen, waiting_sockets
+from harness.lab.link import TIME_WAITS
+from harness.subject.beginning import Beginning, NotReady, announced, answered, heard, seen, waiting_sockets
 from harness.subject.crash_reports import recognized
 from harness.subject.inventory import KERNEL, PORT, Program
 from harness.subject.look import Look
@@ -29,11 +30,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.lab.handle import Lab
+    from harness.subject.beginning import Ask
     from harness.subject.readiness import Listening
 
 _DELIVERING = mask(*set(State) - {State.LISTEN, State.TIME_WAIT, State.CLOSED})  # in which octets may be unsent
 _HOLDS = {"tcp": "listens", "udp": "receives"}
 _REST = 0.1  # seconds of idleness after which it waits, and has dealt with a signal
+_ENDS = 2.0  # seconds that it gets to end when it is asked to
 _COMES_TO_REST = 2.0  # seconds that a subject gets for it: one that computes all the time never does
 _SETTLES = 0.5  # seconds that one gets of which nothing says that it is about to end
 
@@ -44,9 +47,15 @@ class Subject:
     """A managed subject, ready to be judged."""
 
     def __init__(
-        self, lab: Lab, program: Program, family: str, environment: dict[str, str], arguments: tuple[str, ...] = ()
+        self,
+        lab: Lab,
+        program: Program,
+        family: str,
+        environment: dict[str, str],
+        arguments: tuple[str, ...] = (),
+        ask: Ask | None = None,
     ) -> None:
-        """Know what to start, and how; `start` does it."""
+        """Know what to start, and how; `start` does it. `ask` asks one that is ready when it answers."""
         self.program = program
         self.name = program.name
         self.profile = program.profile
@@ -61,18 +70,30 @@ class Subject:
         self._lab = lab
         self._environment = environment
         self._arguments = arguments
+        self._ask = ask
         self._pidfd = -1
         self._descriptors: list[int] = []
         self._answers = bytearray()
         self._has_heirs = True  # whether a process that goes on with its port stands for it
         self._is_told_to_end = False  # all its processes: then none that goes on may hide behind one that ended
 
-    def start(self, port: int, seconds: float) -> None:
-        """Start its process, on `port` where that is for us to choose; NotReady unless it is so within `seconds`."""
-        ours = self.program.ours
+    def start(self, port: int, seconds: float, *, descriptors: int = 0) -> None:
+        """Start its process, on `port` where that is for us to choose; NotReady unless it is so within `seconds`.
+
+        It may have so many `descriptors` open (RLIMIT_NOFILE), as many as the lab where that is 0.
+        """
+        ours, ready = self.program.ours, self.program.ready
         end = USERSPACE if self.own_tcp else FAR
-        self.command = [*self.program.command(end.address(self.family), port), *self._arguments]
-        how = {"warm": ours, "ready": ours, "talk": self.profile == "told", "wire": self.own_tcp}
+        scratch = self._lab.ask("scratch")["path"] if self.program.takes_scratch else ""
+        self.command = [*self.program.command(end.address(self.family), port, scratch), *self._arguments]
+        how = {
+            "warm": ours,
+            "ready": ours,
+            "talk": self.profile == "told",
+            "wire": self.own_tcp,
+            "awaited": ready.text if ready else "",
+            "descriptors": descriptors,
+        }
         try:
             started = self._lab.ask(
                 "start", argv=self.command, environment=self._environment | dict(self.program.environment), **how
@@ -85,7 +106,23 @@ class Subject:
         self._answers.clear()
         self._has_heirs, self._is_told_to_end = True, False
         self.address = Endpoint("", 0)
-        self.address = announced(self, self._descriptors[1], seconds) if ours else seen(self._lab, self, seconds)
+        self._become_ready(seconds)
+
+    def _become_ready(self, seconds: float) -> None:
+        """Wait until it listens, and is ready as the user has said."""
+        ready = self.program.ready
+        exactly = ready is not None and ready.seconds is not None
+        beginning = Beginning(self, ready.seconds if ready and ready.seconds else seconds, exactly=exactly)
+        if self.program.ours:
+            self.address = announced(self, self._descriptors[1], beginning)
+        else:
+            self.address = seen(self._lab, self, beginning)
+        if ready is not None and ready.text:
+            heard(self._lab, self, ready.text, beginning)
+        if ready is not None and ready.answered:
+            if self._ask is None:
+                raise TypeError("a subject that is ready when it answers needs somebody who asks it")
+            answered(self, self._ask, beginning)
 
     def restart(self, seconds: float = budget.READY) -> None:
         """Start it again, once it has ended, with the same words; a claim that it becomes ready on the same port."""
@@ -199,6 +236,11 @@ class Subject:
         """What all its processes hold together: descriptors, processes, threads, zombies, and memory in octets."""
         return self._lab.ask("footprint").values
 
+    def waits_for_time(self) -> bool:
+        """Whether one of its threads waits with a limit of time: else it gives nothing back until somebody comes."""
+        waits: bool = self._lab.ask("waits_for_time")["waits"]
+        return waits
+
     def spare_descriptors(self) -> int:
         """How many descriptors more each process that holds its port may open, by RLIMIT_NOFILE."""
         self._asks_the_kernel()
@@ -253,22 +295,49 @@ class Subject:
         self._has_heirs = False
         self._lab.ask("terminate", **self._place())
 
-    def limit_descriptors(self, spare: int) -> int:
-        """Let it open few descriptors more, about `spare`; how many. The test answers for what comes of it."""
+    def start_short_of_descriptors(self, spare: int) -> int:
+        """End it, and start it where it may open about `spare` descriptors more than it has open; how many it has free.
+
+        The limit is there before its first instruction: one that makes its tables by it when it starts would never
+        know of a limit that is lowered later. What needs more to start at all is given more. The test answers for what
+        comes of it.
+        """
         self._asks_the_kernel()
+        needed: int = self._lab.ask("descriptors_needed")["needed"]
+        refused = ""
+        for more in (spare, 4 * spare, 16 * spare):
+            self._end()
+            try:
+                self.start(self.address.port if self.program.ours else PORT, budget.READY, descriptors=needed + more)
+            except NotReady as reason:
+                refused = reason.what
+                continue
+            self.may_end = True
+            return self.spare_descriptors()
+        raise NotApplicable(f"it does not start where it may have {needed + more} files open: {refused}")
+
+    def _end(self) -> None:
+        """End all its processes, asked first: one that is killed leaves the file with its pid, and may not start."""
         self.may_end = True
-        try:
-            free: int = self._lab.ask("limit_descriptors", spare=spare, **self._place())["free"]
-        except PermissionError:
-            raise NotApplicable(
-                "needs to limit the descriptors of its processes, and one runs as another user: run as root with"
-                " CAP_SYS_RESOURCE, or have it keep the user that started it"
-            ) from None
-        return free
+        with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+            self._lab.ask("signal", pid=self.pid, number=int(signal.SIGTERM))
+            self._is_told_to_end = True
+        self.wait_end(_ENDS)
+        self.kill()
+        self.wait_end(budget.RESPONSE)
 
     def _place(self) -> dict[str, int]:
         states = waiting(self.transport)
         return {"protocol": PROTOCOLS[self.transport], "states": states, "port": self.address.port}
+
+    @contextlib.contextmanager
+    def without_time_wait(self) -> Iterator[None]:
+        """Have its kernel forget each connection that ends in the block at once (RFC 9293: TIME-WAIT lasts 2 MSL)."""
+        self.sysctl(TIME_WAITS[0], "0")
+        try:
+            yield
+        finally:
+            self.sysctl(*TIME_WAITS)
 
     def sysctl(self, name: str, value: str) -> None:
         """Set a network setting of its namespace, such as net/ipv4/tcp_abort_on_overflow."""
@@ -352,12 +421,13 @@ def start(
     *,
     arguments: tuple[str, ...] = (),
     seconds: float = budget.READY,
+    ask: Ask | None = None,
 ) -> Subject:
     """Start a program at the far end and wait, up to `seconds`, until it is ready; NotReady when it does not become so.
 
-    `family` is "v4" or "v6"; `arguments` are appended to the command.
+    `family` is "v4" or "v6"; `arguments` are appended to the command; `ask` asks one that is ready when it answers.
     """
-    subject = Subject(lab, program, family, environment, arguments)
+    subject = Subject(lab, program, family, environment, arguments, ask)
     try:
         subject.start(0 if program.ours else PORT, seconds)  # our own programs choose a port and tell which
     except BaseException:

@@ -1,6 +1,7 @@
 """When is a subject ready, and where is it reached? Decided from what sock_diag tells of its namespace.
 
-Never by connecting: a one-shot server would be spent. Pure: sockets in, a place or a reason out.
+Never by connecting, unless the user asks for it: a one-shot server would be spent. Pure: sockets in, a place or a
+reason out.
 """
 
 from __future__ import annotations
@@ -14,6 +15,35 @@ from harness.wire.segment import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+
+ANSWERED = "answered"  # the word for it
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What the user says of when a server can be judged, beside its listening."""
+
+    text: str = ""  # a line that it prints contains this
+    answered: bool = False  # the first exchange of its profile succeeds
+    seconds: float | None = None  # for all of it; None: as long as any server may take
+
+    @classmethod
+    def of(cls, word: str | None, seconds: float | None) -> Ready | None:
+        """What `--ready` and `--ready-budget` say, None if they say nothing; ValueError in one line with the remedy."""
+        if word is None and seconds is None:
+            return None
+        if word is not None and (not word.strip() or "\n" in word):
+            raise ValueError(f"{word!r} is no part of a line; give a text that the server prints, or {ANSWERED!r}")
+        answered = word == ANSWERED
+        return cls("" if answered else word or "", answered, seconds)
+
+    @property
+    def options(self) -> dict[str, str]:
+        """The options that say so."""
+        word = ANSWERED if self.answered else self.text
+        budget = "" if self.seconds is None else f"{self.seconds:g}"
+        return {name: value for name, value in (("--ready", word), ("--ready-budget", budget)) if value}
 
 
 @dataclass(frozen=True)
@@ -33,6 +63,11 @@ class Listening:
         bound = ipaddress.ip_address(self.host)
         mapped = bound.ipv4_mapped if isinstance(bound, ipaddress.IPv6Address) else None
         return Endpoint(str(mapped or bound), self.port)
+
+    def is_a_helpers(self, host: str | None, port: int | None) -> bool:
+        """Whether it is for this machine's programs alone, where the service was told another `host` and `port`."""
+        told = host is not None and port is not None and not ipaddress.ip_address(host).is_loopback
+        return told and port != self.port and ipaddress.ip_address(self.place.host).is_loopback
 
     def reached_at(self, family: str) -> str | None:
         """The address at which the probe reaches it over the link, None if it cannot in this family ("v4" or "v6")."""

@@ -1,5 +1,8 @@
 """More clients than a server has descriptors for: it waits until some leave, and then goes on (accept(2): EMFILE).
 
+How many descriptors it may have is decided before it starts, as an administrator does: many a server makes its tables
+by that, and would know nothing of a limit that is lowered later.
+
 accept() without a free descriptor fails and leaves the client in the queue, so the listener stays ready: a loop that
 asks again at once spins, and one that takes the error for the end of everything serves nobody any more. A server with
 one client at a time never comes to that, and one that turns clients away is right, too.
@@ -29,9 +32,12 @@ def more_than_descriptors(subject: Subject, probe: Probe, session: Session) -> l
     One by one while there are descriptors: a crowd would find a short queue full. Then the kernel answers with SYN
     cookies (tcp(7)), and connections come of them that the clients have alone.
     """
+    with control(), subject.without_time_wait():  # or it might find its port taken when it starts again
+        session.serve()
+        probe.at_rest(subject)
+    free = subject.start_short_of_descriptors(SPARE)
     with control():
         session.serve()
-    free = subject.limit_descriptors(SPARE)
     attempts: list[Attempt] = []
     serves_fewer, turns = False, itertools.count(1)
 
@@ -76,6 +82,7 @@ def check_serves_again_when_clients_have_left(subject: Subject, probe: Probe, se
 
     for client in clients[1:] if served_together else clients:
         client.close()
-    probe.at_rest(subject, seconds=2.0)  # until it has seen them leave, it may have to turn the next one away
+    # Until it has seen them leave, it may have to turn the next one away; many a server accepts none for a second then.
+    probe.let_settle(subject)
 
     session.serve()

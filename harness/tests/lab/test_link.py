@@ -289,3 +289,17 @@ def test_a_datagram_sent_at_once_arrives(lab_process: Lab, family: str) -> None:
                 one.sendto(b"at once", other.getsockname())
                 assert other.recv(100) == b"at once"
         lab_process.ask("clear")
+
+
+@pytest.mark.parametrize(
+    ("here", "there"), [(NEAR.v4, FAR.v4), (FAR.v4, NEAR.v4), (NEAR.v6, FAR.v6), (FAR.v6, NEAR.v6)]
+)
+def test_the_first_address_is_the_one_that_the_kernel_prefers(
+    lab: Lab, here: tuple[str, ...], there: tuple[str, ...]
+) -> None:
+    """Who is bound to all of them and is asked at the first one answers from it, whether it takes care or not."""
+    side = "near" if here in {NEAR.v4, NEAR.v6} else "far"
+    with lab.socket(side, FAMILY["v6" if ":" in here[0] else "v4"], socket.SOCK_DGRAM) as unbound:
+        unbound.connect((there[0], 9))
+
+        assert unbound.getsockname()[0] == here[0]

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from harness.budget import RESPONSE, Deadline
-from harness.lab.children import Heard
 from harness.lab.ends import FAR
 from harness.lab.handle import Lab, LabLost
+from harness.lab.heard import Heard
 from harness.tests.lab.processes import descendants, held, held_beside, networks_of, still_there
 from harness.tests.lab.programs import DAEMON, ENVIRONMENT, gone, speaking
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import signal
 import socket
 import sys
@@ -214,16 +213,41 @@ def test_all_its_processes_are_counted(serving: Callable[..., Subject]) -> None:
     assert found["memory"] > 1 << 20
 
 
-def test_a_process_of_another_user_is_not_limited(
-    serving: Callable[..., Subject], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The kernel refuses that to whoever may not (prlimit(2): EPERM): it cannot be judged, and nothing broke."""
-    subject = serving(SERVES_FOR_EVER, "{host}", "{port}")
+COUNTS = "import resource\nprint(*resource.getrlimit(resource.RLIMIT_NOFILE), flush=True)\n"
+NEEDS_MANY = "import os\nheld = [os.pipe() for _ in range(20)]\nfor pair in held:\n    list(map(os.close, pair))\n"
 
-    def refuses(*_: object, **__: object) -> None:
-        raise PermissionError(errno.EPERM, "Operation not permitted")
 
-    monkeypatch.setattr("harness.lab.handle.Lab.ask", refuses)
-    with pytest.raises(NotApplicable, match="one runs as another user"):
-        subject.limit_descriptors(16)
-    monkeypatch.undo()
+def test_a_limit_of_descriptors_is_there_at_the_start(serving: Callable[..., Subject]) -> None:
+    """The program, by a shell's `ulimit`, and one of ours are told the same; in a new process, on the same port."""
+    subject = serving(COUNTS + SERVES_FOR_EVER, "{host}", "{port}")
+    place, first = subject.address, subject.pid
+
+    assert subject.start_short_of_descriptors(16) == 16
+
+    assert subject.told()["stdout"] == "20 20\n"
+    assert (subject.address, subject.may_end) == (place, True)
+    assert subject.pid != first
+
+
+def test_one_of_ours_is_limited_likewise(lab: Lab) -> None:
+    """It is forked, and hears of its limit all the same."""
+    subject = start(lab, reference_servers()["echo_blocking"], "v4", {})
+
+    assert subject.start_short_of_descriptors(16) == 16
+    subject.close()
+
+
+def test_what_needs_more_descriptors_to_start_gets_more(serving: Callable[..., Subject]) -> None:
+    """Four times as many are enough for it."""
+    subject = serving(NEEDS_MANY + SERVES_FOR_EVER, "{host}", "{port}")
+
+    assert subject.start_short_of_descriptors(16) == 64
+
+
+def test_what_does_not_start_with_a_limit_is_not_judged(serving: Callable[..., Subject]) -> None:
+    """With the reason."""
+    greedy = "import resource, sys\nif resource.getrlimit(resource.RLIMIT_NOFILE)[0] < 300:\n    sys.exit('too few')\n"
+    subject = serving(greedy + SERVES_FOR_EVER, "{host}", "{port}")
+
+    with pytest.raises(NotApplicable, match=r"^it does not start where it may have 260 files open: .* ended before"):
+        subject.start_short_of_descriptors(16)

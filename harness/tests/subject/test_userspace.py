@@ -84,7 +84,7 @@ def test_its_clients_are_told_that_it_ends(echo: Subject, probe: Probe) -> None:
         lambda echo: echo.listeners(),
         lambda echo: echo.queue(),
         lambda echo: echo.spare_descriptors(),
-        lambda echo: echo.limit_descriptors(3),
+        lambda echo: echo.start_short_of_descriptors(3),
         lambda echo: echo.terminate(),
         lambda echo: echo.paused().__enter__(),
     ],

@@ -1,0 +1,49 @@
+"""Who listens before it is ready: a proxy before its backend, a database that reads its log first.
+
+Each test would find it unable to serve, and blame it. So at the first start it is asked one exchange, and where
+that fails, again for some seconds. One that succeeds later may be a matter of time, or of the tries: a server that
+answers nobody until a second client comes is wrong. What tells them apart is a fresh start that is left alone for as
+long, and asked once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from harness.budget import RESPONSE, Deadline, Stopwatch
+from harness.probe import first
+from harness.subject.process import start
+
+if TYPE_CHECKING:
+    from harness.lab.handle import Lab
+    from harness.subject.process import Subject
+
+_SECONDS = 5.0  # for an exchange to succeed
+_PAUSE = 0.1  # seconds between two tries
+_MORE = 1.5  # times as long as that took, for the one that is left alone
+
+
+def why_early(lab: Lab, subject: Subject, failed: str) -> str:
+    """Why a subject whose first exchange has `failed` is taken for one that listens too early; "" where it is not.
+
+    It may be started anew for that, in namespaces of its own.
+    """
+    if subject.program.ready is not None or first.why_never(subject.profile):
+        return ""
+    ask = first.asker(lab)
+    watch, deadline = Stopwatch(), Deadline(_SECONDS)
+    while ask(subject, deadline.left):
+        if deadline.over or subject.wait_end(deadline.slice(_PAUSE)) is not None:
+            return ""
+    took = watch.seconds
+    lab.ask("build")
+    with contextlib.closing(start(lab, subject.program, subject.family, dict(os.environ))) as anew:
+        alone = Deadline(took * _MORE)
+        if anew.wait_end(alone.left) is not None or ask(anew, RESPONSE):
+            return ""
+    return (
+        f"{subject.name!r} listens before it is ready: its first exchange fails ({failed}), {took:.1f} s later one"
+        " succeeds; each start is given the time for that, as with --ready answered"
+    )
