@@ -10,22 +10,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from scapy.layers.inet import ICMP, IP, TCP, UDP, in4_chksum
-from scapy.layers.inet6 import (
+from harness.capture.scapy_layers import (
+    ICMP,
+    IP,
+    TCP,
+    UDP,
+    Dot1AD,
+    Dot1Q,
+    Dot3,
+    Ether,
     ICMPv6DestUnreach,
     ICMPv6PacketTooBig,
     ICMPv6ParamProblem,
     ICMPv6TimeExceeded,
     IPv6,
+    IPv6Extension,
     IPv6ExtHdrFragment,
     IPv6ExtHdrRouting,
-    _IPv6ExtHdr,
+    NoPayload,
+    Packet,
+    Padding,
+    Raw,
+    checksum,
+    in4_chksum,
     in6_chksum,
 )
-from scapy.layers.l2 import Dot1AD, Dot1Q, Dot3, Ether
-from scapy.packet import NoPayload, Packet, Padding, Raw
-from scapy.utils import checksum
-
 from harness.wire import icmp
 from harness.wire.network import ICMP as ICMP_NUMBER
 from harness.wire.network import ICMPV6, IPV4, IPV6
@@ -109,7 +118,7 @@ def _fragment(network: Packet) -> tuple[int, bool, int, bytes] | None:
         octets = network.original[network.ihl * 4 : network.len]
         return network.frag * 8, bool(network.flags.MF), network.proto, octets
     layer = network.payload
-    while isinstance(layer, _IPv6ExtHdr):
+    while isinstance(layer, IPv6Extension):
         if isinstance(layer, IPv6ExtHdrFragment) and (layer.offset or layer.m):
             return layer.offset * 8, bool(layer.m), layer.nh, layer.original[8:]
         layer = layer.payload
@@ -166,7 +175,7 @@ def _behind_extensions(network: Packet) -> tuple[int, Packet | None]:
     protocol, layer = network.nh, network.payload
     left = min(network.plen, len(network.original) - 40)
     while protocol in _PASSED_BY or protocol == 44:
-        if not isinstance(layer, _IPv6ExtHdr):
+        if not isinstance(layer, IPv6Extension):
             return protocol, None
         left -= 8 if protocol == 44 else (layer.len + 1) * 8
         if left < 0:
@@ -245,7 +254,7 @@ def _icmp(network: Packet, layer: Packet) -> Reading:
     fragment = _fragment(quoted)
     if carried not in _TRANSPORT or (fragment and fragment[0]):
         return _OTHER
-    if not isinstance(quoted.payload, _IPv6ExtHdr) and not isinstance(transport, TCP | UDP):
+    if not isinstance(quoted.payload, IPv6Extension) and not isinstance(transport, TCP | UDP):
         # The quote may hold more than the quoted header says: what was sent may have been shortened on its way.
         transport = Raw(quoted.original[quoted.ihl * 4 if v4 else 40 :])
     ends = _ends(quoted, transport, "") if transport is not None else None

@@ -1,29 +1,32 @@
 """The ring as a scapy socket: `sniff(opened_socket=ScapySocket(tap))` and all else of scapy works on what was captured.
 
-One of the few modules that import scapy, and only for those who ask: no test that passes waits for a dissection, which
-takes a hundred times as long as our own decoder.
+For those who ask: no test that passes waits for a dissection, which takes a hundred times as long as our own decoder.
 """
 
 from __future__ import annotations
 
 import ctypes
+import importlib
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from scapy.arch.common import compile_filter
-from scapy.data import DLT_EN10MB, MTU
-from scapy.error import Scapy_Exception
-from scapy.layers import inet, inet6  # scapy dissects only the layers that are loaded
-from scapy.layers.l2 import Ether
-from scapy.packet import Raw
-from scapy.plist import PacketList
-from scapy.sendrecv import sniff as scapys_sniff
-from scapy.supersocket import SuperSocket
+from harness.capture.scapy_layers import (
+    DLT_EN10MB,
+    IP,
+    MTU,
+    Ether,
+    IPv6,
+    PacketList,
+    Raw,
+    Scapy_Exception,
+    SuperSocket,
+    compile_filter,
+)
+from harness.capture.scapy_layers import sniff as scapys_sniff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from scapy.packet import Packet
-
+    from harness.capture.scapy_layers import Packet
     from harness.wire.frame import Frame
 
 
@@ -175,12 +178,12 @@ def bpf(expression: str) -> Callable[[Frame], bool]:
         ) from None
     except Scapy_Exception as refused:
         raise ValueError(str(refused)) from None
-    from scapy.libs.winpcapy import pcap_offline_filter, pcap_pkthdr  # it loads libpcap
+    pcap = importlib.import_module("scapy.libs.winpcapy")  # which loads libpcap
 
     def passes(frame: Frame) -> bool:
-        header = pcap_pkthdr(caplen=len(frame.octets), len=frame.size)
+        header = pcap.pcap_pkthdr(caplen=len(frame.octets), len=frame.size)
         octets = (ctypes.c_ubyte * len(frame.octets)).from_buffer_copy(frame.octets)
-        return bool(pcap_offline_filter(ctypes.byref(program), ctypes.byref(header), octets))
+        return bool(pcap.pcap_offline_filter(ctypes.byref(program), ctypes.byref(header), octets))
 
     return passes
 
@@ -194,9 +197,9 @@ def on_the_wire(packet: Packet, source: str, destination: str, hosts: Sequence[S
     if isinstance(packet, Ether):
         return bytes(packet)
     packet = packet.copy()
-    if not isinstance(packet, inet.IP | inet6.IPv6):
-        packet = inet.IP() / packet
-    said = hosts[0] if isinstance(packet, inet.IP) else hosts[1]
+    if not isinstance(packet, IP | IPv6):
+        packet = IP() / packet
+    said = hosts[0] if isinstance(packet, IP) else hosts[1]
     for name, address in zip(("src", "dst"), said, strict=True):
         if name not in packet.fields:
             setattr(packet, name, address)

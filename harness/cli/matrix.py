@@ -47,6 +47,7 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--strict", action="store_true", help="a missed SHOULD fails the run")
     parser.add_argument("--report", metavar="DIR", help="where the record goes (default: a new folder in reports/runs)")
     parser.add_argument("--pcap", choices=PCAP, default="failed", help="which captures are kept (default: %(default)s)")
+    parser.set_defaults(cross_check=False)
     parser.set_defaults(
         run=run, address=None, serve=None, shard=None, repeat=1, soak=0, explore=0, link=None, version_command=None
     )

@@ -70,6 +70,7 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     parser.add_argument("--report", metavar="DIR", help="where the record goes (default: a new folder in reports/runs)")
     parser.add_argument("--pcap", choices=PCAP, default="never", help="which captures are kept (default: %(default)s)")
+    parser.set_defaults(cross_check=False)
     parser.set_defaults(
         run=run, address=None, serve=None, strict=False, soak=0, explore=0, shard=None, link=None, version_command=None
     )
