@@ -18,7 +18,7 @@ from harness.capture.recording import FourTuple, Wire
 from harness.explore.exploration import Exploration
 from harness.lab.relay import Relay as Link
 from harness.payload import TEXTS, KiB, MiB, octets, quote
-from harness.probe import option
+from harness.probe import malformed, option
 from harness.probe.client import Client
 from harness.probe.control import control
 from harness.probe.conversation import Conversation, DatagramConversation
@@ -96,6 +96,7 @@ __all__ = [
     "exact",
     "families",
     "got",
+    "malformed",
     "needs",
     "octets",
     "option",

@@ -10,7 +10,7 @@ import bisect
 import itertools
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from harness import budget
 from harness.analysis.accounting import Delivered, undelivered, unseen
@@ -26,9 +26,10 @@ from harness.wire.segment import ACK, SYN, Segment, Truncated
 from harness.wire.step import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from socket import socket
 
+    from harness.capture.scapy_socket import Packets
     from harness.lab.fence import Marker
     from harness.lab.near import Near
     from harness.wire.frame import Frame
@@ -74,6 +75,7 @@ class Capture:
     passed: int  # frames at the tap by the kernel's own count, markers too
     dropped: int
     far: pcapng.FarTap | None = None
+    packets: Sequence[Packet] = ()  # what our decoder made of the frames at the probe's end
 
     def as_pcapng(self, comment: str, cited: Mapping[int, str] | None = None) -> bytes:
         """The octets of a pcapng file, with a comment for the whole and one for each frame that is cited."""
@@ -161,6 +163,33 @@ class Wire:
             raise Inconclusive(f"the capture is {capture.certificate}")
         return capture
 
+    def packets(self, talker: Talker | None = None) -> Packets:
+        """All that passed up to now, or what belongs to one client, as scapy packets with the kernel's times.
+
+        Inconclusive when the capture is not whole, as `flow`.
+        """
+        from harness.capture.scapy_socket import packets  # scapy takes a while to load, and few tests want it
+
+        capture = self._whole()
+        if talker is None:
+            return packets(frame for frame in capture.frames if not frame.far)
+        flow = _of(talker, capture.flows)
+        own = [step.packet for step in flow.steps] + list(flow.unreadable)
+        numbers = sorted({number for packet in own for number in packet.frames})
+        return packets(capture.frames[number - 1] for number in numbers)
+
+    def sniff(self, *, timeout: float | None = None, **arguments: Any) -> Packets:
+        """Give the packets that scapy's sniff finds on this wire, from the first frame on, with its own arguments.
+
+        Without `count`, `stop_filter` and `timeout` it gives what has passed up to now, as `packets` does. Else it ends
+        when they say so, and after the time that a step may take at most.
+        """
+        from harness.capture.scapy_socket import Recorded, sniff
+
+        if timeout is None and not arguments.get("count") and not arguments.get("stop_filter"):
+            return sniff(Recorded(frame for frame in self._whole().frames if not frame.far), **arguments)
+        return sniff(self.tap, timeout=self.response if timeout is None else timeout, **arguments)
+
     def pass_fence(self) -> None:
         """Return when what was sent before has arrived at the other end, and what that answered at once has passed."""
         self._fence()
@@ -218,7 +247,8 @@ class Wire:
             far=None if far is None else FarEnd(len(frames) - len(self.tap.frames), far.dropped),
         )
         seen = None if far is None else pcapng.FarTap(self._near.far_interface, far.passed, far.dropped)
-        return Capture(tuple(frames), flows, certificate, self.tap.interface, counts.passed, counts.dropped, seen)
+        counted = counts.passed, counts.dropped
+        return Capture(tuple(frames), flows, certificate, self.tap.interface, *counted, seen, self._packets)
 
     def _decode(self) -> None:
         """Read what the tap has taken since it was done last."""

@@ -14,6 +14,7 @@ from harness.cli import outputs, workers
 from harness.lab import link_profile
 from harness.plugin.ledger import ledger_key
 from harness.plugin.options import (
+    CROSS_CHECK_HELP,
     EXPLORE_HELP,
     EXPLORE_SEED,
     EXPLORE_SEED_HELP,
@@ -86,6 +87,7 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--explore", metavar="SECONDS", type=seconds, default=0.0, help=EXPLORE_HELP)
     parser.add_argument("--explore-seed", metavar="N", type=whole_number, default=EXPLORE_SEED, help=EXPLORE_SEED_HELP)
     parser.add_argument("--strict", action="store_true", help="a missed SHOULD fails the run")
+    parser.add_argument("--cross-check", action="store_true", help=CROSS_CHECK_HELP)
     outputs.offer(parser)
     parser.add_argument("--report", metavar="DIR", help="where the report goes (default: a new folder in reports/runs)")
     parser.add_argument("--pcap", choices=PCAP, default="all", help="which captures are kept (default: %(default)s)")
@@ -153,6 +155,8 @@ def pytest_arguments(chosen: argparse.Namespace) -> list[str]:
         words.append(f"--shard={chosen.shard}")
     if chosen.expression is not None:
         words += ["-k", chosen.expression]
+    if chosen.cross_check:
+        words.append("--cross-check")
     if chosen.strict:
         words.append("--strict-should")
     return words

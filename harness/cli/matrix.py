@@ -48,7 +48,7 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--report", metavar="DIR", help="where the record goes (default: a new folder in reports/runs)")
     parser.add_argument("--pcap", choices=PCAP, default="failed", help="which captures are kept (default: %(default)s)")
     nothing = ("address", "serve", "ready", "ready_budget", "shard", "link", "version_command")
-    parser.set_defaults(run=run, repeat=1, soak=0, explore=0, **dict.fromkeys(nothing))
+    parser.set_defaults(run=run, repeat=1, soak=0, explore=0, cross_check=False, **dict.fromkeys(nothing))
 
 
 def run(chosen: argparse.Namespace) -> int:

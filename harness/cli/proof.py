@@ -71,7 +71,7 @@ def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--report", metavar="DIR", help="where the record goes (default: a new folder in reports/runs)")
     parser.add_argument("--pcap", choices=PCAP, default="never", help="which captures are kept (default: %(default)s)")
     nothing = ("address", "serve", "ready", "ready_budget", "shard", "link", "version_command")
-    parser.set_defaults(run=run, strict=False, soak=0, explore=0, **dict.fromkeys(nothing))
+    parser.set_defaults(run=run, strict=False, soak=0, explore=0, cross_check=False, **dict.fromkeys(nothing))
 
 
 def run(chosen: argparse.Namespace) -> int:

@@ -41,6 +41,8 @@ READY_HELP = (
     f"wait until a line that it prints contains this, or {ANSWERED!r}: until an exchange of its profile succeeds"
 )
 READY_BUDGET_HELP = "how long it may take to become ready (default: 10 s, longer while it is busy)"
+CROSS_CHECK_HELP = "have scapy read every frame of each capture too; what it reads otherwise is an error of ours"
+CROSS_CHECK_SAMPLE_HELP = "the same for N packets of each capture, one of every shape first"
 REPEAT_HELP = "every test N times, against a fresh subject each; a verdict that differs is told (exit code 6)"
 
 
@@ -69,6 +71,8 @@ class Settings:
     link: LinkProfile | None = None  # laid under every test
     link_name: str = ""  # as it was said: a name, or FILE#NAME
     link_seed: int = link_profile.SEED
+    cross_check: bool = False  # scapy reads all frames, too, and not only those that findings cite
+    cross_check_sample: int = 0  # so many packets of each capture; 0 for none
     wrong_runtimes: tuple[Program, ...] = ()  # and stacks, that tests of the kernel meet beside the right one
 
     @property
@@ -127,6 +131,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--link", metavar="L", help=link_help())
     group.addoption("--link-seed", metavar="N", type=whole_number, default=link_profile.SEED, help=LINK_SEED_HELP)
+    group.addoption("--cross-check", action="store_true", help=CROSS_CHECK_HELP)
+    group.addoption("--cross-check-sample", metavar="N", type=whole_number, default=0, help=CROSS_CHECK_SAMPLE_HELP)
     group.addoption("--repeat", metavar="N", type=times, default=1, help=REPEAT_HELP)
     group.addoption("--soak", metavar="SECONDS", type=seconds, default=0.0, help=SOAK_HELP)
     group.addoption("--explore", metavar="SECONDS", type=seconds, default=0.0, help=EXPLORE_HELP)
@@ -192,6 +198,8 @@ def read(config: pytest.Config) -> Settings:
         "link": _link(option.link),
         "link_name": option.link or "",
         "link_seed": option.link_seed,
+        "cross_check": option.cross_check,
+        "cross_check_sample": option.cross_check_sample,
         "version_command": option.version_command or "",
         "families": (option.family,) if option.family else FAMILIES,
         "absent": config.stash.get(absent_key, {}) or getattr(config, "workerinput", {}).get("sockspec_absent", {}),

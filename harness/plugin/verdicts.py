@@ -16,7 +16,7 @@ import pytest
 
 from harness.capture.traced import comments as relayed
 from harness.capture.traced import joined, traced
-from harness.plugin import deviations, naming
+from harness.plugin import cross_checking, deviations, naming
 from harness.plugin.asking import is_foreign, is_mutant
 from harness.plugin.exploring import exploration_key, is_exploration
 from harness.plugin.fixtures import TALKS, relay_key, subject_key, talkers_key, weather_key, wire_key
@@ -162,6 +162,10 @@ def _judge(row: Result, item: pytest.Item, call: pytest.CallInfo[None], raised: 
     subject = item.stash.get(subject_key, None)
     told = _told(subject, judgment) if isinstance(subject, Subject) else None
     process = None
+    wire = item.stash.get(wire_key, None)
+    capture = wire.capture() if wire is not None else None
+    if capture is not None:
+        judgment = _cross_checked(judgment, capture, settings_of(item.config))
     if isinstance(subject, Subject) and told is not None and call.when == "call":
         judgment = _with_crash(judgment, subject, told, raised)
         process = _process(told, subject, item.stash.get(talkers_key, []))
@@ -177,7 +181,7 @@ def _judge(row: Result, item: pytest.Item, call: pytest.CallInfo[None], raised: 
     if program_of(item) is None and not settings_of(item.config).given:
         result = deviations.of_the_kernel(result)
         judgment = replace(judgment, findings=result.findings, verdict=result.verdict)
-    return _with_evidence(item, result, judgment, settings_of(item.config), subject, told)
+    return _with_evidence(item, result, judgment, settings_of(item.config), subject, told, capture)
 
 
 def _broken(row: Result, raised: BaseException | None, broken: Exception) -> Result:
@@ -267,6 +271,18 @@ def _process(told: dict[str, Any], subject: Subject, talkers: list[Talker]) -> P
     )
 
 
+def _cross_checked(judgment: Judgment, capture: Capture, settings: Settings) -> Judgment:
+    """The judgment, or an error where scapy reads otherwise what it rests on."""
+    if judgment.verdict in {Verdict.NOT_APPLICABLE, Verdict.ERROR}:
+        return judgment
+    found = cross_checking.differences(capture, judgment.findings, judgment.cited, settings)
+    if not found:
+        return judgment
+    error = cross_checking.error(found, judgment.findings)
+    noted = joined(dict(judgment.cited or {}), cross_checking.comments(found))
+    return Judgment((error,), error.verdict, error.actual, noted)
+
+
 def _with_evidence(
     item: pytest.Item,
     result: Result,
@@ -274,9 +290,8 @@ def _with_evidence(
     settings: Settings,
     subject: object,
     told: dict[str, Any] | None,
+    capture: Capture | None,
 ) -> Result:
-    wire = item.stash.get(wire_key, None)
-    capture = wire.capture() if wire is not None else None
     complaint = result.verdict not in {Verdict.PASS, Verdict.NOT_APPLICABLE}
     certificate = capture.certificate.as_record() if capture else None
     did = _did(item, settings)

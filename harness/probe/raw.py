@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import socket
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, SupportsBytes
 
 from harness.lab import packet
 from harness.lab.ends import FAR, NEAR, RAW
@@ -111,9 +111,18 @@ class Raw:
         kind = 128 if v6 else 8  # RFC 4443 4.1, RFC 792
         self.put(craft.icmp(RAW.address("v6" if v6 else "v4"), host, kind, 0, data, rest=mark))
 
-    def put(self, octets: bytes) -> None:
-        """Put an IP packet on the wire."""
-        self._socket.send(craft.frame(FAR.mac, RAW.mac, octets))
+    def put(self, packet: bytes | SupportsBytes) -> None:
+        """Put an IP packet on the wire: its octets, or layers of scapy's, `IP(dst=…) / fuzz(TCP(dport=…))`.
+
+        What the layers do not say of stations and addresses is ours; lengths and checksums are as scapy builds them.
+        """
+        if isinstance(packet, bytes):
+            self._socket.send(craft.frame(FAR.mac, RAW.mac, packet))
+            return
+        from harness.capture.scapy_socket import on_the_wire  # whoever has such layers has scapy
+
+        hosts = [(RAW.address(family), FAR.address(family)) for family in ("v4", "v6")]
+        self._socket.send(on_the_wire(packet, RAW.mac, FAR.mac, hosts))
 
     def _end(self, subject: Reached, host: str | None, port: int | None) -> Endpoint:
         return Endpoint(host or RAW.address(subject.family), next(self._ports) if port is None else port)

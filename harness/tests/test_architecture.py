@@ -51,7 +51,7 @@ WORLD = {"asyncio", "multiprocessing", "select", "signal", "socket", "subprocess
 # Who alone may import it.
 RESERVED = {
     "time": ("harness/budget.py",),
-    "scapy": ("harness/capture/scapy_socket.py", "harness/probe/craft.py"),
+    "scapy": ("harness/capture/scapy_layers.py",),
     "pyroute2": (),  # of tests and benchmarks only
     "jinja2": ("harness/report/",),
     "tomlkit": ("harness/gate/",),
@@ -358,8 +358,7 @@ def test_every_module_imports_alone() -> None:
             out_of_place,
             "harness/capture/ring.py",
             "from scapy.layers.inet import TCP",
-            "harness/capture/ring.py:1: imports scapy,"
-            " which only harness/capture/scapy_socket.py and harness/probe/craft.py may",
+            "harness/capture/ring.py:1: imports scapy, which only harness/capture/scapy_layers.py may",
             id="scapy",
         ),
         pytest.param(

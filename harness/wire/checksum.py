@@ -48,6 +48,7 @@ def checksum_fault(frame: Frame) -> str:
 
 
 def _carried_fault(carried: Carried) -> str:
+    carried = carried._replace(end=_summed_to(carried))
     octets = carried.octets[carried.start : carried.end]
     if carried.protocol == UDP and octets[_UDP_FIELD] == b"\x00\x00":
         # No checksum: allowed over IPv4 (RFC 768), discarded over IPv6 (RFC 8200 8.1).
@@ -55,6 +56,14 @@ def _carried_fault(carried: Carried) -> str:
     if _sum(_pseudo_header(carried) + octets) == 0xFFFF:
         return ""
     return f"{_CHECKED[carried.protocol]} checksum is wrong"
+
+
+def _summed_to(carried: Carried) -> int:
+    """Where the sum ends: of UDP with its own length, which may be less than that of IP (RFC 768)."""
+    if carried.protocol != UDP or carried.start + 8 > carried.end:
+        return carried.end
+    length = int.from_bytes(carried.octets[carried.start + 4 : carried.start + 6], "big")
+    return carried.start + length if 8 <= length <= carried.end - carried.start else carried.end
 
 
 def _pseudo_header(carried: Carried) -> bytes:
@@ -84,6 +93,7 @@ def with_right_checksums(octets: bytes) -> bytes:
         _mend(mended, start, carried.start, start + _IPV4_FIELD_AT)
     if carried.fragment is None and carried.protocol in _CHECKED:
         at = carried.start + _FIELD_AT[carried.protocol]
+        carried = carried._replace(end=_summed_to(carried))
         if at + 2 <= carried.end:
             _mend(mended, carried.start, carried.end, at, _pseudo_header(carried))
             if carried.protocol == UDP and not any(mended[at : at + 2]):

@@ -520,3 +520,11 @@ def test_each_packet_prints_on_one_line() -> None:
         "#1 truncated: Ethernet header: 0 of 14 octets",
     ]
     assert str(frame(bytes(60), 4, sent=True, size=99)) == "#4 sent frame (60 of 99 octets)"
+
+
+def test_a_udp_checksum_covers_the_length_of_udp() -> None:
+    """What follows in the IP packet is not summed (RFC 768); scapy found that ours did."""
+    inner = udp(NEAR, FAR, b"inside")
+
+    assert checksum_fault(frame(in_frame(ip(NEAR.host, FAR.host, 17, inner + b"outside")))) == ""
+    assert checksum_fault(frame(in_frame(ip(NEAR.host, FAR.host, 17, inner[:-1] + b"!outside")))) != ""
