@@ -234,7 +234,8 @@ def _exchanges(table: dict[str, Any], *, empty: bool) -> tuple[Exchange, ...]:
         reader = _Reader(entry, number)
         reader.known(_OF_AN_EXCHANGE)
         answer = reader.answer("expect", needed=True, empty=empty)
-        assert answer is not None  # it is needed
+        if answer is None:
+            raise reader.amiss("expect", "expected an answer")
         exchanges.append(Exchange(reader.octets("send", empty=empty), answer, reader.text("name")))
     return tuple(exchanges)
 
