@@ -32,6 +32,8 @@ from harness.probe.raw_listener import RawListener
 from harness.probe.raw_peer import RawPeer
 from harness.probe.session import SERVICES, UDP_SERVICES, Session
 from harness.probe.soak import Soak
+from harness.spec.catalogue import load as catalogue
+from harness.subject.answers import answered
 from harness.subject.external import External
 from harness.subject.process import Subject
 from harness.subject.protocol import Answer, Exactly, Exchange, Protocol
@@ -184,6 +186,7 @@ def profiles(*names: str) -> Callable[[Test], Test]:
 @contextlib.contextmanager
 def requires(requirement: str) -> Iterator[None]:
     """What is missed within the block is this requirement's, not that of the first one that the test covers."""
+    catalogue()[requirement]  # an id that is misspelt is told at once, not when something is missed
     try:
         yield
     except Exception as missed:
@@ -193,7 +196,11 @@ def requires(requirement: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def raises(*errors: int | type[BaseException]) -> Iterator[list[BaseException]]:
-    """Claim that the block raises one of these, errors by errno or exceptions by class; the list then holds it."""
+    """Claim that the block raises one of these, errors by errno or exceptions by class; the list then holds it.
+
+    Another OSError of a call at the far end is the subject's doing. Any other exception is a mistake of the test, which
+    passes as it is.
+    """
     caught: list[BaseException] = []
     wanted = " or ".join(_named(error) for error in errors)
     try:
@@ -203,6 +210,8 @@ def raises(*errors: int | type[BaseException]) -> Iterator[list[BaseException]]:
     except Exception as error:
         number = error.errno if isinstance(error, OSError) else None
         if not any(number == one if isinstance(one, int) else isinstance(error, one) for one in errors):
+            if not answered(error):
+                raise
             raise Mismatch(f"it raises {wanted}", f"it raised {type(error).__name__}: {error}") from error
         caught.append(error)
     else:

@@ -122,5 +122,9 @@ class Inconclusive(Exception):  # noqa: N818 - a verdict, not an error
     """We could not see, or could not provoke, what had to be judged."""
 
 
+class Broken(Exception):  # noqa: N818 - named for what it tells
+    """Something of ours is not as it has to be, whatever the test wanted to show: error."""
+
+
 class NotApplicable(Exception):  # noqa: N818 - a verdict, not an error
     """It could not be tried here; the message is the reason."""

@@ -21,7 +21,7 @@ from harness.explore.player import Missed, Player
 from harness.explore.script import blind, listed, script
 from harness.explore.shorter import fewest_kinds
 from harness.subject.patience import IDLE
-from harness.verdict import Inconclusive, Mismatch, NotApplicable
+from harness.verdict import Broken, Inconclusive, Mismatch, NotApplicable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,11 +168,11 @@ class _Search:
         self._word(
             f"explore {self._spent.seconds:.0f} of {self._exploration.seconds:g} s, {self._exploration.plans} plans"
         )
-        if self._player is None or self._contract.one_client:
-            self._begin()
-        assert self._player is not None
+        player = self._player
+        if player is None or self._contract.one_client:
+            player = self._begin()
         whole = ended(plan, self._contract)
-        missed = self._player.play(whole)
+        missed = player.play(whole)
         if missed is None:
             self._history.append(whole)
             return False
@@ -189,11 +189,12 @@ class _Search:
         self._tried[self._with_prefix(plan)] = True
         return True
 
-    def _begin(self) -> None:
+    def _begin(self) -> Player:
         self._shared.close()
         bench = self._shared.enter_context(self._maker.bench(link=self.link))
-        self._player = Player(bench, self._contract)
+        self._player = player = Player(bench, self._contract)
         self._history = []
+        return player
 
     def _confirmed(self, plan: tuple[Action, ...], history: list[tuple[Action, ...]]) -> Missed | None:
         """What a fresh subject shows of a plan: of it alone, else behind as many of the plans before as it takes."""
@@ -209,8 +210,7 @@ class _Search:
 
     def _needed(self, plan: tuple[Action, ...]) -> tuple[Action, ...]:
         """What of the plans before the failure needs."""
-        assert self._best is not None
-        requirement = self._best.amiss.requirement
+        requirement = self._found().amiss.requirement
 
         def fails(part: tuple[Action, ...]) -> bool:
             if self._deadline.over:
@@ -222,19 +222,18 @@ class _Search:
 
     def _still_shows(self, plan: tuple[Action, ...]) -> bool:
         """Whether a fresh subject fails a plan of those that hypothesis tries on the way to the shortest."""
-        assert self.failure is not None
+        requirement = self._found().amiss.requirement
         actions = self._with_prefix(plan)
         if actions not in self._tried:
             self._word("explore, a failure is made shorter")
             missed = self._afresh(actions, FAMILIAR)
-            self._tried[actions] = self._same(missed, self.failure.amiss.requirement)
+            self._tried[actions] = self._same(missed, requirement)
         return self._tried[actions]
 
     def shortest(self) -> Missed:
         """The shortest sequence that was found, as a fresh subject that has all its time shows it."""
-        assert self._best is not None
-        assert self.failure is not None
-        requirement = self.failure.amiss.requirement
+        failure = self._found()
+        requirement = failure.amiss.requirement
         self._deadline = Deadline(self._behind / 2)
 
         def fails(part: tuple[Action, ...]) -> bool:
@@ -245,11 +244,17 @@ class _Search:
                 self._tried[actions] = self._same(self._afresh(actions, FAMILIAR), requirement)
             return self._tried[actions]
 
-        fewest_kinds(self._best.played, fails)
-        for missed in (self._best, self.failure):
+        fewest_kinds((self._best or failure).played, fails)
+        for missed in (self._best or failure, failure):
             again = self._afresh(in_order(missed.played), IDLE)
             if again is not None and again.amiss.requirement == requirement:
                 return again
+        return failure
+
+    def _found(self) -> Missed:
+        """The failure that is made shorter."""
+        if self.failure is None:
+            raise Broken("nothing has failed that could be made shorter")
         return self.failure
 
     def _same(self, missed: Missed | None, requirement: str) -> bool:

@@ -16,7 +16,7 @@ from harness.probe.client import Client
 from harness.probe.datagram import DatagramClient
 from harness.probe.ending import Ending
 from harness.subject.outcome import in_a_line
-from harness.verdict import Mismatch
+from harness.verdict import Broken, Mismatch
 from harness.wire.pattern import got, sent
 
 if TYPE_CHECKING:
@@ -240,7 +240,8 @@ class Player:
             came = talker.receive()
             if came is None:
                 missing = amiss_datagrams(due, place.heard.datagrams, why="nothing more came")
-                assert missing is not None  # something is left
+                if missing is None:
+                    raise Broken("of datagrams that are still owed none is missing")
                 missing = self._blamed(missing, place)
                 return Missed((), client, missing, due, place.heard.said)
             waiting = [came]
@@ -262,8 +263,8 @@ class Player:
 
     def _look(self, client: int, came: bytes, why: str = "") -> Missed | None:
         place = self._places[client]
-        assert isinstance(place.talker, Client)
-        place.ended = place.talker.ended or place.ended
+        talker = self._tcp(client)
+        place.ended = talker.ended or place.ended
         self._tell(client, came=place.heard.came + came)
         due = self._contract.due(place.heard)
         wrong = amiss(due, place.heard.came, place.ended, why=why)
@@ -326,7 +327,8 @@ class Player:
 
     def _tcp(self, client: int) -> Client:
         talker = self._places[client].talker
-        assert isinstance(talker, Client)  # plans half-close and reset over TCP only
+        if not isinstance(talker, Client):
+            raise Broken("only over TCP a plan half-closes, resets or ends")
         return talker
 
     def _got(self, client: int) -> int:

@@ -13,6 +13,7 @@ from harness.explore import reproducing
 from harness.explore.actions import Connect, DropNext, Read, literal
 from harness.explore.model import Due, End
 from harness.subject.protocol import Exactly
+from harness.verdict import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,7 +81,8 @@ def _whose(action: DropNext) -> str:
 
 def _claim(missed: Missed) -> str:
     due, client = missed.due, missed.client
-    assert due is not None
+    if due is None:
+        raise Broken("a claim is written of a client that is owed nothing")
     if not isinstance(due, Due):
         return f"owes_datagrams({client}, [{', '.join(_answer(one) for one in _owed(due))}])"
     if due.octets is None:

@@ -1,8 +1,7 @@
 """What a test answers: its exception becomes a verdict with findings, and the evidence is written. In the worker.
 
-AssertionError is the subject's doing: fail, or deviation when a SHOULD governs. Inconclusive and NotApplicable say what
-they are. Anything else is the harness's doing: error. A subject that has ended while it should go on serving is a fail,
-whatever the test itself saw.
+Whose fault an exception is decides `harness.plugin.judgment`. A subject that has ended while it should go on serving is
+a fail, whatever the test itself saw.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from harness.plugin import cross_checking, deviations, naming
 from harness.plugin.asking import is_foreign, is_mutant
 from harness.plugin.exploring import exploration_key, is_exploration
 from harness.plugin.fixtures import TALKS, relay_key, subject_key, talkers_key, weather_key, wire_key
+from harness.plugin.judgment import Judgment, judgment, trace
 from harness.plugin.options import Settings, settings_of
 from harness.plugin.repeating import repetition_of
 from harness.plugin.selection import is_judged, program_of
@@ -28,18 +28,16 @@ from harness.probe.client import Client
 from harness.probe.probe import Attempt
 from harness.record import evidence, faults
 from harness.record.process import ProcessRecord
-from harness.record.result import READY, Result, without_repetition
+from harness.record.result import Result, without_repetition
 from harness.record.talks import Talk, subject_calls
-from harness.spec.catalogue import Requirement, load
-from harness.subject.beginning import NotReady
+from harness.spec.catalogue import load
 from harness.subject.crash_reports import recognized
 from harness.subject.outcome import in_a_line, outcome, status
 from harness.subject.process import Subject
-from harness.subject.runtime import answered
-from harness.verdict import Finding, Inconclusive, Level, Mismatch, NotApplicable, SubjectEnded, Verdict, worst
+from harness.verdict import Finding, SubjectEnded, Verdict, worst
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Generator, Sequence
 
     from harness.capture.recording import Capture
     from harness.capture.traced import Traced
@@ -57,16 +55,6 @@ _OF_A_TEST: tuple[pytest.StashKey[Any], ...] = (
     talkers_key,
     exploration_key,
 )
-
-
-@dataclass(frozen=True)
-class Judgment:
-    """What one test came to, before it is written down."""
-
-    findings: tuple[Finding, ...] = ()
-    verdict: Verdict = Verdict.PASS
-    reason: str = ""
-    cited: Mapping[int, str] | None = None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -158,81 +146,37 @@ def _judge(row: Result, item: pytest.Item, call: pytest.CallInfo[None], raised: 
     if claimed and claimed not in covers:
         raise LookupError(f"the test claims {claimed}, which it does not say that it covers")
     governing = catalogue[claimed] if claimed else requirements[0] if requirements else None
-    judgment = _judgment(raised, governing, in_setup=call.when == "setup")
+    judged = judgment(raised, governing, item.config.rootpath, in_setup=call.when == "setup")
     subject = item.stash.get(subject_key, None)
-    told = _told(subject, judgment) if isinstance(subject, Subject) else None
+    told = _told(subject, judged) if isinstance(subject, Subject) else None
     process = None
     wire = item.stash.get(wire_key, None)
     capture = wire.capture() if wire is not None else None
     if capture is not None:
-        judgment = _cross_checked(judgment, capture, settings_of(item.config))
+        judged = _cross_checked(judged, capture, settings_of(item.config))
     if isinstance(subject, Subject) and told is not None and call.when == "call":
-        judgment = _with_crash(judgment, subject, told, raised)
+        judged = _with_crash(judged, subject, told, raised)
         process = _process(told, subject, item.stash.get(talkers_key, []))
     result = replace(
         row,
         process=process,
-        verdict=judgment.verdict,
+        verdict=judged.verdict,
         covers=covers,
         level=requirements[0].level if requirements else None,
-        findings=judgment.findings,
-        reason=judgment.reason,
+        findings=judged.findings,
+        reason=judged.reason,
     )
     if program_of(item) is None and not settings_of(item.config).given:
         result = deviations.of_the_kernel(result)
-        judgment = replace(judgment, findings=result.findings, verdict=result.verdict)
-    return _with_evidence(item, result, judgment, settings_of(item.config), subject, told, capture)
+        judged = replace(judged, findings=result.findings, verdict=result.verdict)
+    return _with_evidence(item, result, judged, settings_of(item.config), subject, told, capture)
 
 
 def _broken(row: Result, raised: BaseException | None, broken: Exception) -> Result:
     """The row of a test that could not be judged, with what the test itself said and what broke then."""
     what = f"{type(broken).__name__}: {broken}".partition("\n")[0]
-    text = "\n".join(_trace(one) for one in (raised, broken) if one is not None)
+    text = "\n".join(trace(one) for one in (raised, broken) if one is not None)
     return replace(row, findings=(Finding(Verdict.ERROR, "", "", what, text),), reason=what)
-
-
-def _judgment(raised: BaseException | None, governing: Requirement | None, *, in_setup: bool) -> Judgment:
-    requirement = governing.id if governing else ""
-    match raised:
-        case None:
-            return Judgment()
-        case NotApplicable():
-            return Judgment((), Verdict.NOT_APPLICABLE, str(raised))
-        case pytest.skip.Exception():
-            return Judgment((), Verdict.NOT_APPLICABLE, str(raised.msg))
-        case Inconclusive():
-            found = Finding(Verdict.INCONCLUSIVE, requirement, "", str(raised))
-            return Judgment((found,), found.verdict, str(raised))
-        case AssertionError() if not in_setup:
-            missed = governing.level.missed if governing else Level.MUST.missed
-            found = _missed(raised, missed, requirement)
-            return Judgment((found,), missed, cited=getattr(raised, "cited", None))
-        case BaseException() if not in_setup and (call := answered(raised)):
-            missed = governing.level.missed if governing else Level.MUST.missed
-            what = f"it raised {type(raised).__name__}: {raised}".partition("\n")[0]
-            text = f"expected: {call} returns\nactual:   {what}\n{_trace(raised)}"
-            return Judgment((Finding(missed, requirement, f"{call} returns", what, text),), missed)
-        case NotReady():
-            found = Finding(Verdict.ERROR, "", READY, raised.what, str(raised))
-            return Judgment((found,), found.verdict, raised.what)
-        case _:
-            what = f"{type(raised).__name__}: {raised}".partition("\n")[0]
-            found = Finding(Verdict.ERROR, "", "", what, _trace(raised))
-            return Judgment((found,), found.verdict, what)
-
-
-def _missed(raised: AssertionError, verdict: Verdict, requirement: str) -> Finding:
-    if isinstance(raised, Mismatch):
-        return Finding(verdict, requirement, raised.expected, raised.actual, str(raised))
-    text = str(raised) or "an assertion without a message"
-    first, _, rest = text.partition("\n")
-    return Finding(verdict, requirement, first, rest.strip().partition("\n")[0] or first, text)
-
-
-def _trace(raised: BaseException) -> str:
-    import traceback
-
-    return "".join(traceback.format_exception(raised))
 
 
 def _told(subject: Subject, judgment: Judgment) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from harness.verdict import Mismatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from enum import Enum
 
     from harness.subject.patience import Patience
     from harness.wire.segment import Endpoint
@@ -98,7 +99,10 @@ class Client:
     def send_urgent(self, octet: bytes) -> None:
         """Send one octet as urgent data (RFC 9293 3.8.5)."""
         began = budget.wall_ns()
-        taken = self.socket.send(octet, socket.MSG_OOB)
+        try:
+            taken = self.socket.send(octet, socket.MSG_OOB)
+        except (BlockingIOError, ConnectionResetError, BrokenPipeError) as error:
+            raise Mismatch("the connection takes an urgent octet", f"send() failed: {error.strerror}") from None
         self.calls.note("send(MSG_OOB)", octets=taken, began_ns=began)
         self.sent += taken
 
@@ -126,6 +130,7 @@ class Client:
 
     def leave(self, how: Leaving) -> None:
         """Go, in this way."""
+        _check(how, Leaving)
         if how is Leaving.RESETS_BEHIND_ITS_FIN:
             self.half_close()
         if how is Leaving.CLOSES:
@@ -209,7 +214,9 @@ class Client:
 
     def expect(self, octets: bytes) -> None:
         """Claim that exactly these octets come next."""
-        self._same(octets, self.read(len(octets)))
+        if not isinstance(octets, bytes | bytearray | memoryview):
+            raise TypeError(f"octets are expected, such as b'hello', not {octets!r}")
+        self._same(bytes(octets), self.read(len(octets)))
 
     def expect_any(self, limit: int) -> bytes:
         """Claim that octets come: all up to the end, or until nothing more comes, and `limit` at most."""
@@ -224,6 +231,7 @@ class Client:
 
     def expect_end(self, ending: Ending = Ending.EOF) -> None:
         """Claim that the connection ends now, in this way, without a further octet."""
+        _check(ending, Ending)
         actual = self._to_end(limit=1 << 16)
         if self._kept:
             further = f"{count(len(self._kept))} more, {quote(bytes(self._kept))}, then {actual}"
@@ -233,6 +241,7 @@ class Client:
 
     def expect_ending(self, ending: Ending = Ending.EOF) -> None:
         """Claim that the connection ends in this way, whatever comes before."""
+        _check(ending, Ending)
         if (actual := self.ending()) is not ending:
             raise Mismatch(str(ending), str(actual))
 
@@ -327,3 +336,11 @@ class Client:
         poll = select.poll()
         poll.register(self.socket, events)
         return bool(poll.poll(seconds * 1000))
+
+
+def _check(value: object, wanted: type[Enum]) -> None:
+    """That a test says one of these: what is none of them would never be seen, and the subject be blamed for it."""
+    if not isinstance(value, wanted):
+        raise TypeError(
+            f"one of {', '.join(map(str, wanted.__members__))} of {wanted.__name__} is expected, not {value!r}"
+        )

@@ -87,6 +87,8 @@ class DatagramClient:
 
     def expect(self, octets: bytes, source: Endpoint | None = None) -> None:
         """Claim that the next datagram carries exactly these octets and comes from where we asked (or `source`)."""
+        if not isinstance(octets, bytes | bytearray | memoryview):
+            raise TypeError(f"octets are expected, such as b'hello', not {octets!r}")
         wanted = source or self.far
         what = f"{_told(octets)} from {wanted}"
         answer = self.answer(what)

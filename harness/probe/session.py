@@ -24,7 +24,7 @@ from harness.subject.client_names import fresh
 from harness.subject.process import Subject
 from harness.subject.protocol import DATAGRAM, STREAM, Exactly, Exchange, Protocol, named
 from harness.subject.state import State
-from harness.verdict import Mismatch, NotApplicable
+from harness.verdict import Broken, Mismatch, NotApplicable
 
 if TYPE_CHECKING:
     from harness.probe.client import Client
@@ -238,8 +238,10 @@ class Session:
 
     def _held(self, client: Client) -> bool:
         """Whether the subject's end has the whole connection, and not the request for one alone."""
-        assert isinstance(self._subject, Subject)  # nobody else's sockets can be seen
-        known = [entry for entry in self._subject.sockets() if entry["state"] != State.SYN_RECEIVED]
+        subject = self._subject
+        if not isinstance(subject, Subject):
+            raise Broken("the sockets of a subject that is not ours cannot be seen")
+        known = [entry for entry in subject.sockets() if entry["state"] != State.SYN_RECEIVED]
         return any(entry["remote"][1] == client.near.port for entry in known)
 
     def _expect_accepted(self) -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import select
 import signal
 import socket
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from harness import budget
 from harness.budget import Deadline
 from harness.lab.ends import FAR, USERSPACE
 from harness.lab.link import TIME_WAITS
+from harness.subject.answers import BadCommand, of_a_command
 from harness.subject.beginning import Beginning, NotReady, announced, answered, heard, seen, waiting_sockets
 from harness.subject.crash_reports import recognized
 from harness.subject.inventory import KERNEL, PORT, Program
@@ -74,6 +75,7 @@ class Subject:
         self._pidfd = -1
         self._descriptors: list[int] = []
         self._answers = bytearray()
+        self._commands: deque[str] = deque()  # those whose answers are still to be taken
         self._has_heirs = True  # whether a process that goes on with its port stands for it
         self._is_told_to_end = False  # all its processes: then none that goes on may hide behind one that ended
 
@@ -104,6 +106,7 @@ class Subject:
         self.close()
         self.pid, self._descriptors, self._pidfd = started["pid"], started.descriptors, started.descriptors[0]
         self._answers.clear()
+        self._commands.clear()
         self._has_heirs, self._is_told_to_end = True, False
         self.address = Endpoint("", 0)
         self._become_ready(seconds)
@@ -385,7 +388,15 @@ class Subject:
 
     def tell_later(self, line: str) -> None:
         """Give the `told` server a command whose answer is taken later with `answer`."""
-        os.write(self._descriptors[-2], line.encode() + b"\n")
+        if self.profile != "told":
+            raise BadCommand(f"{line!r}: only the told server (fixture `serve`) can be told, not {self.name!r}")
+        if not isinstance(line, str) or "\n" in line:
+            raise BadCommand(f"{line!r}: a command is text on one line")
+        try:
+            os.write(self._descriptors[-2], line.encode() + b"\n")
+        except BrokenPipeError:
+            raise BadCommand(f"{line!r}: the told server has ended: {in_a_line(self.told())}") from None
+        self._commands.append(line)
 
     @property
     def has_answered(self) -> bool:
@@ -394,6 +405,8 @@ class Subject:
 
     def answer(self, seconds: float = budget.RESPONSE) -> Any:
         """The next answer of the `told` server."""
+        if not self._commands:
+            raise BadCommand("every command has been answered: `tell_later` goes before `answer`")
         deadline = Deadline(seconds)
         stdout = self._descriptors[-1]
         while b"\n" not in self._answers:
@@ -405,12 +418,7 @@ class Subject:
             self._answers += octets
         line, _, rest = self._answers.partition(b"\n")
         self._answers[:] = rest
-        answer = json.loads(line)
-        if "errno" in answer:
-            error = OSError(getattr(errno, answer["errno"]), answer["text"])
-            error.__dict__["raised_by"] = "the call"  # for `harness.subject.runtime.answered`
-            raise error
-        return answer["ok"]
+        return of_a_command(self._commands.popleft(), json.loads(line))
 
 
 def start(

@@ -7,7 +7,8 @@
 `runtime.NAME(…)` is `socket.NAME(…)` there, `runtime.os`, `runtime.select` and the like are other modules of it. What
 comes back is what the call returned: octets, numbers and addresses as copies, sockets and files as stand-ins whose
 methods are calls there again. A bytearray among the arguments holds afterwards what the call left in it. An exception
-is raised here as it was there; a test that lets it pass fails, for the call was to return (`answered`).
+is raised here as it was there; a test that lets an OSError pass fails, for the call was to return. Any other one is a
+mistake of the test (`harness.subject.answers`).
 
 A call that does not return when the process has had its time is a `Mismatch`. One that is meant to wait is begun:
 `pending = connection.begin.recv(10)`, `pending.expect_waiting()` claims that it waits, and `pending.result()` takes its
@@ -20,7 +21,6 @@ repository at both ends. JSON was weighed and would need words of its own for oc
 from __future__ import annotations
 
 import enum
-import functools
 import inspect
 import io
 import os
@@ -33,6 +33,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from harness.lab.ends import FAR, NEAR, RAW
+from harness.subject.answers import from_there
 from harness.subject.beginning import NotReady
 from harness.subject.outcome import in_a_line
 from harness.subject.patience import Patience
@@ -49,12 +50,6 @@ if TYPE_CHECKING:
 MODULES = ("errno", "fcntl", "gc", "os", "resource", "select", "signal", "sys", "threading", "time")  # beside socket
 _VALUES = {"closed", "family", "mode", "name", "proto", "timeout", "type"}  # attributes that are no methods
 _LARGEST = 1 << 20  # octets a pipe may be asked for at once
-
-
-def answered(error: BaseException) -> str:
-    """The call of a runtime that raised this error; "" where it was raised here."""
-    call: str = error.__dict__.get("raised_by", "")
-    return call
 
 
 class RuntimeProcess(Subject):
@@ -88,8 +83,11 @@ class RuntimeProcess(Subject):
                 raise Mismatch("the runtime goes on", in_a_line(self.wait_end(1.0) or self.told())) from None
         return self._numbers
 
-    def take(self, number: int, call: str, arguments: tuple[Any, ...] = ()) -> Any:
-        """The answer to a request: its value, or its error raised; a claim that the call returns."""
+    def take(self, number: int, call: str, arguments: tuple[Any, ...] = (), source: str = "") -> Any:
+        """The answer to a request: its value, or its error raised; a claim that the call returns.
+
+        `source` is the file of a function that the test has sent there.
+        """
         waited = self._patience.until(lambda seconds: self.has_answer(number, seconds))
         if not waited.came:
             raise Mismatch(f"{call} returns", f"it still waits; {waited.reason}")
@@ -97,8 +95,7 @@ class RuntimeProcess(Subject):
         for ours, theirs in zip(_buffers_in(arguments), buffers, strict=False):
             ours[:] = theirs
         if error is not None:
-            error.__dict__["raised_by"] = call
-            raise error
+            raise from_there(error, call, source)
         return value
 
     def has_answer(self, number: int, seconds: float = 0.0) -> bool:
@@ -123,6 +120,33 @@ class RuntimeProcess(Subject):
             del self._heard[: 4 + size]
 
 
+class RemoteCall:
+    """A call there, to be made by (…): it is no value, so a test that compares it with one has made a mistake."""
+
+    def __init__(self, process: RuntimeProcess, what: Remote | str, call: str, name: str) -> None:
+        """Stand for the function or method `name` of `what`, in a message called `call`."""
+        self._process = process
+        self._what = what
+        self._call = call
+        self._name = name
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Make the call, and return what it returned."""
+        number = self._process.ask("call", self._what, self._name, arguments, keywords)
+        return self._process.take(number, self._call, arguments)
+
+    def __eq__(self, _: object) -> bool:
+        raise self._no_value()
+
+    def __bool__(self) -> bool:
+        raise self._no_value()
+
+    __hash__ = None  # type: ignore[assignment] # as of any value that can be compared
+
+    def _no_value(self) -> TypeError:
+        return TypeError(f"{self._call} of the runtime was not called: only its result is a value")
+
+
 class Remote:
     """Stands for an object of the runtime: its methods are calls there."""
 
@@ -137,7 +161,7 @@ class Remote:
             raise AttributeError(name)
         if name in _VALUES:
             return self._process.take(self._process.ask("get", self, name, (), {}), f"{self._kind}.{name}")
-        return functools.partial(_call, self._process, self, f"{self._kind}.{name}()", name)
+        return RemoteCall(self._process, self, f"{self._kind}.{name}()", name)
 
     @property
     def begin(self) -> Beginning:
@@ -165,7 +189,7 @@ class RemoteModule:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return functools.partial(_call, self._process, self._name, f"{self._name}.{name}()", name)
+        return RemoteCall(self._process, self._name, f"{self._name}.{name}()", name)
 
 
 class Beginning:
@@ -276,8 +300,8 @@ class Runtime:
     def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function of the test's there; it finds the modules of the standard library by their names."""
         source = textwrap.dedent(inspect.getsource(function))
-        process = self.process
-        return process.take(process.ask("run", function.__name__, source, arguments, {}), f"{function.__name__}()")
+        number = self.process.ask("run", function.__name__, source, arguments, {})
+        return self.process.take(number, f"{function.__name__}()", source=inspect.getsourcefile(function) or "")
 
     def forget(self, remote: Remote) -> None:
         """Let the runtime forget an object."""
@@ -354,12 +378,6 @@ class RemoteContext(Remote):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _call(
-    process: RuntimeProcess, what: Remote | str, call: str, name: str, /, *arguments: Any, **keywords: Any
-) -> Any:
-    return process.take(process.ask("call", what, name, arguments, keywords), call, arguments)
 
 
 def _buffers_in(value: Any) -> Iterator[bytearray]:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.lab.handle import Lab, LabUnavailable
+from harness.subject.answers import answered
 from harness.subject.inventory import runtime as program
 from harness.subject.inventory import wrong_runtimes
-from harness.subject.runtime import Runtime, RuntimeProcess, answered
+from harness.subject.runtime import Runtime, RuntimeProcess
 from harness.verdict import Mismatch
 
 if TYPE_CHECKING:

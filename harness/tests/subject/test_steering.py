@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -14,6 +15,7 @@ import pytest
 
 from harness.budget import RESPONSE
 from harness.lab.ends import NEAR
+from harness.subject.answers import BadCommand, answered
 from harness.subject.inventory import from_command, reference_servers, told_server
 from harness.subject.look import Look
 from harness.subject.process import Subject, start
@@ -150,8 +152,37 @@ def test_one_that_runs_is_not_waited_for_longer_than_said(echo: Subject) -> None
 
 def test_an_answer_is_a_value_or_an_error(told: Subject) -> None:
     """The call's own errno, as if it had been made here."""
-    with pytest.raises(OSError, match="no connection was accepted yet"):
-        told.tell("read 5")
+    with pytest.raises(BlockingIOError) as caught:
+        told.tell("accept-now")
+    assert (caught.value.errno, answered(caught.value)) == (errno.EAGAIN, "the call")
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("acept", "the told server cannot do 'acept': no command 'acept'; known are accept, "),
+        ("read 5", "the told server cannot do 'read 5': no connection was accepted yet"),
+        ("send-to nowhere.invalid 7 78 #0", "the told server cannot do 'send-to nowhere.invalid 7 78 #0': "),
+        ("accept\naccept", "'accept\\\\naccept': a command is text on one line"),
+        (b"accept", "b'accept': a command is text on one line"),
+    ],
+)
+def test_a_bad_command_is_no_answer_of_a_call(told: Subject, line: str, says: str) -> None:
+    """It says what was told, and what is wrong with it."""
+    with pytest.raises(BadCommand, match=f"^{says}"):
+        told.tell(line)
+
+
+def test_only_the_told_server_is_told(echo: Subject, told: Subject) -> None:
+    """And only as long as it is there, and about what it was asked."""
+    with pytest.raises(BadCommand, match=r"^'accept': only the told server \(fixture `serve`\) can be told, not 'echo"):
+        echo.tell("accept")
+    with pytest.raises(BadCommand, match=r"^every command has been answered"):
+        told.answer()
+    told.tell("exit 3")
+    assert told.wait_end()
+    with pytest.raises(BadCommand, match=r"^'accept': the told server has ended: exit 3$"):
+        told.tell("accept")
 
 
 def test_a_call_that_waits_is_told_later(lab: Lab, told: Subject) -> None:
