@@ -117,8 +117,7 @@ class Session:
         if self._protocol.transport == "udp":
             raise NotApplicable("datagrams have no connection to be in the middle of")
         protocol = self._protocol
-        endless = protocol.greeting is _SOMETHING and not protocol.server_closes
-        client = self._probe.connect(self._subject, receive_buffer=_SMALL if endless else None)
+        client = self._probe.connect(self._subject, receive_buffer=_SMALL if self._endless else None)
         if protocol.greeting is not None:
             if protocol.server_closes and not protocol.exchanges:
                 client.expect_any(1)
@@ -147,6 +146,27 @@ class Session:
             )
             self._expect_accepted()
         return client
+
+    def talk(self, client: Client) -> None:
+        """All that is said in such a session once more, behind its beginning; a claim that the client is served.
+
+        Of a server that sends without end a little more is read.
+        """
+        protocol = self._protocol
+        if protocol.server_closes or not (protocol.repeatable and (protocol.exchanges or self._endless)):
+            raise NotApplicable("needs a session in which all may be said again, and which the client ends")
+        if self._endless and len(came := client.read(_SMALL)) < _SMALL:
+            raise Mismatch(f"{_SMALL} octets more come", f"{_came(came)}, then {client.ended or 'nothing more'}")
+        for exchange in protocol.exchanges:
+            client.send_all(exchange.send)
+            _hear(client, exchange.answer)
+
+    def pause(self, client: Client, seconds: float) -> None:
+        """Let so much time pass in which the client says nothing, or less if the connection ends."""
+        if self._endless:
+            client.leave_unread(seconds)
+        else:
+            client.keep_silent(seconds)
 
     def finish(self, client: Client) -> None:
         """Bring a session to its end, and close; a claim that the client gets what it is owed."""
@@ -196,6 +216,11 @@ class Session:
         crowd = Crowd(subject, self._probe, one)
         crowd.gather(size, own)
         return crowd
+
+    @property
+    def _endless(self) -> bool:
+        """Whether the server sends as long as it is read."""
+        return self._protocol.greeting is _SOMETHING and not self._protocol.server_closes
 
     def _held(self, client: Client) -> bool:
         """Whether the subject's end has the whole connection, and not the request for one alone."""

@@ -26,6 +26,7 @@ from harness.suite import (
     families,
     got,
     quote,
+    requires,
     sent,
 )
 
@@ -353,7 +354,7 @@ def check_leaves_closing_to_the_client(subject: Subject, probe: Probe, wire: Wir
 
 @families("v4")  # a clock, not an address, would end it
 @pytest.mark.slow(seconds=SILENCE)
-@covers("house:protocol/lasts-while-idle")
+@covers("house:protocol/lasts-while-idle", "house:any/long-idle-uses-no-cpu")
 def check_lasts_while_nothing_is_said(subject: Subject, probe: Probe, protocol: Protocol) -> None:
     """A client that is silent for eleven seconds, before the last request or behind it, keeps its connection."""
     client = probe.connect(subject)
@@ -365,12 +366,18 @@ def check_lasts_while_nothing_is_said(subject: Subject, probe: Probe, protocol: 
             hear_answer(client, protocol, number)
 
     client.expect_to_stand(SILENCE)
+    unrest = probe.unrest(subject)
 
     if protocol.server_closes:
         client.send_all(protocol.exchanges[last].send)
         hear_answer(client, protocol, last)
     elif protocol.repeatable:
         converse(client, protocol)
+    if unrest:
+        with requires("house:any/long-idle-uses-no-cpu"):
+            raise Mismatch(
+                f"while a client says nothing for {SILENCE:g} s it waits without using the processor", unrest
+            )
 
 
 @exact
