@@ -14,6 +14,7 @@ import contextlib
 import re
 from typing import TYPE_CHECKING
 
+from harness import budget
 from harness.payload import count, quote
 from harness.probe.crowd import Crowd, Member
 from harness.probe.ending import Ending
@@ -146,6 +147,20 @@ class Session:
             )
             self._expect_accepted()
         return client
+
+    def greeting_delay(self, words: bytes = b"") -> float:
+        """Seconds until a client that says `words` at once, or nothing, has its greeting; a claim that it gets one."""
+        greeting = self._protocol.greeting
+        if greeting is None:
+            raise NotApplicable("the client speaks first: the file of the protocol has no greeting")
+        client = self._probe.connect(self._subject)
+        watch = budget.Stopwatch()
+        if words:
+            client.send_some(words)
+        _hear(client, greeting)
+        seconds = watch.seconds
+        client.close()
+        return seconds
 
     def talk(self, client: Client) -> None:
         """All that is said in such a session once more, behind its beginning; a claim that the client is served.
