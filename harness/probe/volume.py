@@ -58,7 +58,9 @@ class Volume:
         `until` waits for what a socket needs, with patience: where nothing comes any more, `wrong` says so.
         """
         while not self.wrong and self._least < goal and not deadline.over:
-            moved = self._send(goal) + self._receive()
+            moved = self._send(goal)
+            if not self.wrong:  # behind an error of send() recv() tells of an end
+                moved += self._receive()
             if not moved and not self.wrong:
                 waited = until(lambda seconds: self._ready(goal, seconds))
                 self.wrong = waited.reason
