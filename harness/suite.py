@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from harness.analysis.daytime import ahead_of_clock, tells_the_day
 from harness.analysis.time_protocol import ahead
-from harness.budget import wall_clock
+from harness.budget import Deadline, wall_clock
 from harness.capture.recording import FourTuple, Wire
 from harness.explore.exploration import Exploration
 from harness.lab.relay import Relay as Link
@@ -32,6 +32,7 @@ from harness.probe.raw_listener import RawListener
 from harness.probe.raw_peer import RawPeer
 from harness.probe.session import SERVICES, UDP_SERVICES, Session
 from harness.probe.soak import Soak
+from harness.probe.volume import Volume
 from harness.spec.catalogue import load as catalogue
 from harness.subject.answers import answered
 from harness.subject.external import External
@@ -60,6 +61,7 @@ __all__ = [
     "Conversation",
     "DatagramClient",
     "DatagramConversation",
+    "Deadline",
     "Ending",
     "Endpoint",
     "Exactly",
@@ -88,6 +90,7 @@ __all__ = [
     "State",
     "Step",
     "Subject",
+    "Volume",
     "Wire",
     "ahead",
     "ahead_of_clock",

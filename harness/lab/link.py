@@ -97,7 +97,7 @@ class Wiring:
             if not all(map(rtnetlink.runs, self._order(namespace, _looks(here)))):
                 raise OSError(errno.ENETDOWN, "an end of the link has no carrier")
             for end in here:
-                offloads_off(end.name)
+                offloads(end.name, on=False)
 
     @staticmethod
     def _order(namespace: int, requests: bytes, *, peer: int | None = None) -> list[bytes]:
@@ -181,9 +181,9 @@ def _looks(ends: tuple[End, ...]) -> bytes:
     return b"".join(rtnetlink.question(end.index) for end in ends)
 
 
-def offloads_off(name: str) -> None:
-    """Switch segmentation, receive and checksum offloads off for the interface `name` of this namespace."""
+def offloads(name: str, *, on: bool) -> None:
+    """Switch segmentation, receive and checksum offloads on or off for the interface `name` of this namespace."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         for command in _OFFLOADS:
-            value = array.array("B", struct.pack("II", command, 0))
+            value = array.array("B", struct.pack("II", command, on))
             fcntl.ioctl(any_socket, _SIOCETHTOOL, struct.pack("16sP", name.encode(), value.buffer_info()[0]))

@@ -132,6 +132,8 @@ def lab(lab_process: Lab | str, request: pytest.FixtureRequest) -> Iterator[Lab]
     for name, value in wrong.settings.items():
         lab_process.ask("sysctl", side="far", name=name, value=value)
     if not relayed:
+        if is_soak(request.node):
+            lab_process.ask("offload")
         yield lab_process
     else:
         near, far = (socket.socket(fileno=end) for end in built.descriptors)

@@ -1,4 +1,6 @@
-"""`--soak SECONDS`: the test that takes the fixture `soak` goes on for so long; without the option it is left out.
+"""`--soak SECONDS`: a test that takes the fixture `soak` goes on for so long; without the option it is left out.
+
+Not in a proof, where a mutant breaks what governs the test: there it goes on for as long as such mutants need.
 
 How far it is, the test tells the controller as it tells what it came to: by a report, which pytest-xdist carries.
 """
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.plugin.asking import broken, covers_of
 from harness.plugin.options import settings_of
 from harness.probe.soak import Soak
 
@@ -17,12 +20,13 @@ if TYPE_CHECKING:
 
 _MORE = 120  # seconds for what comes before and behind the soak, until the net below all budgets catches the test
 WHEN = "soak"
+_IN_A_PROOF = 7.0  # seconds: more than the five after which mutants do wrong
 
 
 @pytest.fixture
 def soak(request: pytest.FixtureRequest) -> Soak:
     """The time of the soak."""
-    seconds = settings_of(request.config).soak
+    seconds = settings_of(request.config).soak or _IN_A_PROOF
     tell = telling(request.node)
     return Soak(seconds, lambda over: tell(f"soak {over:.0f} of {seconds:g} s"))
 
@@ -45,11 +49,17 @@ def is_soak(item: pytest.Item) -> bool:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the soak out where nobody asked for it, else give it its time."""
+    """Leave soaks out where nobody asked for them, else give them their time."""
     seconds = settings_of(config).soak
     soaks = [item for item in items if is_soak(item)]
     for item in soaks:
-        item.add_marker(pytest.mark.timeout(seconds + _MORE))
-    if soaks and not seconds:
-        config.hook.pytest_deselected(items=soaks)
-        items[:] = [item for item in items if not is_soak(item)]
+        item.add_marker(pytest.mark.timeout((seconds or _IN_A_PROOF) + _MORE))
+    wanted = set(soaks if seconds else filter(_is_proved, soaks) if config.option.mutants else ())
+    if len(wanted) < len(soaks):
+        config.hook.pytest_deselected(items=[item for item in soaks if item not in wanted])
+        items[:] = [item for item in items if item in wanted or not is_soak(item)]
+
+
+def _is_proved(item: pytest.Item) -> bool:
+    """Whether a mutant breaks the requirement that governs this test."""
+    return covers_of(getattr(item, "function", None))[:1] in {(requirement,) for requirement in broken().values()}

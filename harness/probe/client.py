@@ -161,6 +161,12 @@ class Client:
                 self._receive()
         return self._take(len(self._kept))
 
+    def leave_unread(self, seconds: float) -> None:
+        """Neither say nor read anything for `seconds`, or until the connection ends."""
+        deadline = budget.Deadline(seconds)
+        while not deadline.over and not self._poll(select.POLLRDHUP, deadline.slice(_GLANCE)):
+            self._patience.meanwhile()
+
     def expect_to_stand(self, seconds: float) -> None:
         """Claim that the connection stands while nothing is said for `seconds`, and that nothing comes."""
         watch = budget.Stopwatch()

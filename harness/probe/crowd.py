@@ -35,6 +35,8 @@ _RESERVE = (
     24  # descriptors that a program may need for itself: with 1000 clients that leaves 1024, as limits mostly are
 )
 _BUDGET = 40.0  # seconds for all of them together: a server that takes its time for each would never be done
+_COMES_TO_REST = 2.0  # seconds that a subject gets for it when nobody has got an answer any more
+_SEEING_OUT = 20.0  # seconds in which those who had to wait have their turn, when others leave
 
 
 @dataclass
@@ -204,6 +206,42 @@ class Crowd:
         self._probe.at_rest(self._subject)  # who got an answer may get a stranger's behind it
         heard(0.0)
         return waited.reason or (f"{self._deadline} were over" if open_ones else "")
+
+    def forgotten(self) -> list[Member]:
+        """Those that the subject has accepted and never serves: let the others leave, and tell who has no answer then.
+
+        A server with a number of workers may accept more clients than these can serve, and have the others wait until
+        some have left. Of one that is still at work, or has ended, nobody is forgotten.
+        """
+        places = {member.client.socket.fileno(): member for member in self._unanswered()}
+        poll = select.poll()
+        for place in places:
+            poll.register(place, select.POLLIN)
+        leaving = [member for member in self.members if member not in places.values()]
+        deadline = Deadline(_SEEING_OUT)
+
+        def heard(seconds: float) -> bool:
+            ready = poll.poll(seconds * 1000)
+            for place, _ in ready:
+                places[place].hear()
+                if places[place].settled:
+                    poll.unregister(place)
+                    leaving.append(places.pop(place))
+            return bool(ready)
+
+        while places and not deadline.over:
+            while leaving:
+                leaving.pop().client.close()
+            if not self._probe.until(self._subject, heard).came:
+                break
+        rests = not deadline.over and self._probe.at_rest(self._subject, seconds=_COMES_TO_REST)
+        return list(places.values()) if rests and not self._subject.ended else []
+
+    def _unanswered(self) -> list[Member]:
+        """Those that are accepted and connected, and lack an answer."""
+        lacking = [member for member in self.members if member.lack and member.client.ended is None]
+        accepted = self._subject.accepted() if lacking else frozenset()
+        return [member for member in lacking if member.client.near in accepted]
 
 
 def _room(size: int, theirs: int) -> tuple[int, str]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.probe.ending import Leaving
+    from harness.subject.external import External
     from harness.subject.patience import Waited
 
 _RESTLESS = 1.0  # seconds of processor time in which a subject that has something to do would have done it
@@ -308,14 +309,25 @@ class Probe:
 
     def expect_rest(self, subject: Subject, expected: str) -> None:
         """Claim that the subject soon has nothing to do, and has not ended either."""
-        watch, before = budget.Stopwatch(), subject.look()
-        rests = self._patience(subject).at_rest(_REST, work=_RESTLESS, claimed=True)
+        unrest = self.unrest(subject, claimed=True)
         if subject.ended:
             told = subject.told()
             raise SubjectEnded(expected, f"it has ended: {in_a_line(told)}", details=outcome(told))
-        if not rests:
-            work, lasted = subject.look().worked_since(before), watch.seconds
-            raise Mismatch(expected, f"it goes on using the processor: for {work:.1f} s of the last {lasted:.1f} s")
+        if unrest:
+            raise Mismatch(expected, unrest)
+
+    def unrest(self, subject: Subject | External, *, claimed: bool = False) -> str:
+        """How a subject goes on using the processor, in words; empty when it soon has nothing to do.
+
+        For a test that has more to claim before it tells of that. Of a subject that is not ours nothing is seen.
+        """
+        if not isinstance(subject, Subject):
+            return ""
+        watch, before = budget.Stopwatch(), subject.look()
+        if self._patience(subject).at_rest(_REST, work=_RESTLESS, claimed=claimed):
+            return ""
+        work, lasted = subject.look().worked_since(before), watch.seconds
+        return f"it goes on using the processor: for {work:.1f} s of the last {lasted:.1f} s"
 
     def expect_to_last(self, subject: Subject, seconds: float, expected: str) -> None:
         """Claim that the subject does not end within so many seconds, in which nobody does anything."""

@@ -14,7 +14,7 @@ import contextlib
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from harness.budget import Stopwatch
+from harness import budget
 from harness.payload import said
 from harness.probe.conversation import Conversation, DatagramConversation
 from harness.probe.crowd import Crowd, Member
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from harness.probe.probe import Probe
     from harness.subject.external import External
 
+_OFTEN = 100  # times that all is said again in the longest of tests
 _SMALL = 4 * 1024  # octets of room for what is sent without end
 
 ORDINARY = {
@@ -144,8 +145,7 @@ class Session:
         if self._protocol.transport == "udp":
             raise NotApplicable("datagrams have no connection to be in the middle of")
         protocol = self._protocol
-        endless = protocol.greeting is SOMETHING and not protocol.server_closes
-        client = self._probe.connect(self._subject, receive_buffer=_SMALL if endless else None)
+        client = self._probe.connect(self._subject, receive_buffer=_SMALL if self._endless else None)
         if protocol.greeting is not None and protocol.server_closes and not protocol.exchanges:
             client.expect_any(1)
             return client
@@ -172,6 +172,43 @@ class Session:
             )
             self._expect_accepted()
         return client
+
+    def greeting_delay(self, words: bytes = b"") -> float:
+        """Seconds until a client that says `words` at once, or nothing, has its greeting; a claim that it gets one."""
+        if self._protocol.greeting is None:
+            raise NotApplicable("the client speaks first: the file of the protocol has no greeting")
+        client = self._probe.connect(self._subject)
+        watch = budget.Stopwatch()
+        if words:
+            client.send_some(words)
+        Conversation(client, self._protocol).hear_greeting()
+        seconds = watch.seconds
+        client.close()
+        return seconds
+
+    def talk(self, client: Client) -> None:
+        """All that is said in such a session once more, behind its beginning; a claim that the client is served.
+
+        Of a server that sends without end a little more is read.
+        """
+        protocol = self._protocol
+        if protocol.server_closes or not (protocol.repeatable and (protocol.exchanges or self._endless)):
+            raise NotApplicable("needs a session in which all may be said again, and which the client ends")
+        if protocol.rounds(_OFTEN) < _OFTEN:
+            raise NotApplicable(
+                f"a connection lasts for {protocol.requests} requests: so says the file of the protocol"
+            )
+        if self._endless and len(came := client.read(_SMALL)) < _SMALL:
+            raise Mismatch(f"{_SMALL} octets more come", f"{said(came)}, then {client.ended or 'nothing more'}")
+        if protocol.exchanges:
+            self._talks[client].converse()
+
+    def pause(self, client: Client, seconds: float) -> None:
+        """Let so much time pass in which the client says nothing, or less if the connection ends."""
+        if self._endless:
+            client.leave_unread(seconds)
+        else:
+            client.keep_silent(seconds)
 
     def finish(self, client: Client) -> None:
         """Bring a session to its end, and close; a claim that the client gets what it is owed."""
@@ -212,7 +249,7 @@ class Session:
             asked = [*([] if client is first else greeting), *exchanges]
             return Member(number, client, asked, protocol.server_closes, protocol.unasked)
 
-        watch, crowd = Stopwatch(), Crowd(subject, self._probe, own(1, first))
+        watch, crowd = budget.Stopwatch(), Crowd(subject, self._probe, own(1, first))
         crowd.gather(size, own)
         if protocol.idle_limit is not None and watch.seconds >= protocol.idle_limit:
             said = f"the file says that the server may close behind {protocol.idle_limit:g} s of silence"
@@ -235,6 +272,11 @@ class Session:
             return exchanges[-1:]
         left = len(exchanges) if protocol.requests is None else protocol.requests - len(exchanges)
         return exchanges[:left] if protocol.repeatable else []
+
+    @property
+    def _endless(self) -> bool:
+        """Whether the server sends as long as it is read."""
+        return self._protocol.greeting is SOMETHING and not self._protocol.server_closes
 
     def _held(self, client: Client) -> bool:
         """Whether the subject's end has the whole connection, and not the request for one alone."""

@@ -109,9 +109,10 @@ class Matching:
         return self if pattern == self.regex.pattern else Matching(re.compile(pattern), self.lengths)
 
     def taken(self, came: bytes) -> dict[str, bytes]:
-        """The values that it has for later requests, from an answer that is whole."""
+        """The values that it has for later requests, from an answer that is whole; ValueError from any other."""
         found = self.regex.fullmatch(came)
-        assert found is not None, "the answer is whole"
+        if found is None:
+            raise ValueError(f"{came!r} is not the whole answer")
         return {name: value or b"" for name, value in found.groupdict().items() if name not in {LENGTH, CONTENT}}
 
     @property

@@ -88,6 +88,7 @@ class Subject:
         end = USERSPACE if self.own_tcp else FAR
         scratch = self._lab.ask("scratch")["path"] if self.program.takes_scratch else ""
         self.command = [*self.program.command(end.address(self.family), port, scratch), *self._arguments]
+        self.program.make()
         how = {
             "warm": ours,
             "ready": ours,
@@ -161,6 +162,10 @@ class Subject:
         if listening:
             states = (State.LISTEN,)
         return self._sockets(mask(*states) if states else ALL & ~mask(State.LISTEN), side)
+
+    def accepted(self) -> frozenset[Endpoint]:
+        """Whose connections its program has: until it has accepted one the kernel keeps that without an inode."""
+        return frozenset(Endpoint(*entry["remote"]) for entry in self.sockets() if entry["inode"])
 
     def unread(self) -> int:
         """What waits for it to be received at its port, of a subject over UDP: octets as the kernel counts them."""

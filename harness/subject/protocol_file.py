@@ -122,7 +122,8 @@ def _exchanges(
         one, names = Table(entry, number), _names(answers)
         one.known(_OF_AN_EXCHANGE)
         answer = one.answer("expect", names, lengths, needed=True, empty=empty)
-        assert answer is not None, "it is needed"
+        if answer is None:
+            raise one.amiss("expect", "expected an answer")
         answers.append(answer)
         tables.append(one)
         exchanges.append(Exchange(one.octets("send", names, empty=empty), answer, one.text("name")))

@@ -23,6 +23,7 @@ from harness.suite import (
     got,
     octets,
     quote,
+    requires,
     sent,
 )
 
@@ -139,17 +140,23 @@ def check_lasts_until_the_client_closes(subject: Subject, probe: Probe, wire: Wi
 
 @families("v4")  # a clock, not an address, would end it
 @pytest.mark.slow(seconds=SILENCE)
-@covers("rfc863:tcp/discard-ends-on-client-close")
+@covers("rfc863:tcp/discard-ends-on-client-close", "house:any/long-idle-uses-no-cpu")
 def check_lasts_while_nothing_is_said(subject: Subject, probe: Probe) -> None:
     """A client that is silent for eleven seconds finds its connection as it was, and ends it itself."""
     client = probe.connect(subject)
     client.send_all(b"before")
 
     client.expect_to_stand(SILENCE)
+    unrest = probe.unrest(subject)
 
     client.send_all(b"behind")
     client.half_close()
     client.expect_end(Ending.EOF)
+    if unrest:
+        with requires("house:any/long-idle-uses-no-cpu"):
+            raise Mismatch(
+                f"while a client says nothing for {SILENCE:g} s it waits without using the processor", unrest
+            )
 
 
 @covers("rfc863:tcp/discard-ends-on-client-close")

@@ -170,15 +170,21 @@ def check_lasts_until_the_client_closes(subject: Subject, probe: Probe) -> None:
 
 
 @pytest.mark.slow(seconds=SILENCE)
-@covers("rfc862:tcp/lasts-until-client-closes")
+@covers("rfc862:tcp/lasts-until-client-closes", "house:any/long-idle-uses-no-cpu")
 def check_lasts_while_nothing_is_said(subject: Subject, probe: Probe) -> None:
     """A client that is silent for eleven seconds, as a person at a keyboard is, finds its connection as it was."""
     client = probe.connect(subject)
     client.expect_back(b"before")
 
     client.expect_to_stand(SILENCE)
+    unrest = probe.unrest(subject)
 
     client.expect_back(b"still there?")
+    if unrest:
+        with requires("house:any/long-idle-uses-no-cpu"):
+            raise Mismatch(
+                f"while a client says nothing for {SILENCE:g} s it waits without using the processor", unrest
+            )
 
 
 @covers("rfc862:tcp/empty-session")

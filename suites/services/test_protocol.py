@@ -24,6 +24,7 @@ from harness.suite import (
     exact,
     families,
     got,
+    requires,
     sent,
     wall_clock,
 )
@@ -338,7 +339,7 @@ def check_leaves_closing_to_the_client(subject: Subject, probe: Probe, wire: Wir
 
 @families("v4")  # a clock, not an address, would end it
 @pytest.mark.slow(seconds=SILENCE)
-@covers("house:protocol/lasts-while-idle")
+@covers("house:protocol/lasts-while-idle", "house:any/long-idle-uses-no-cpu")
 def check_lasts_while_nothing_is_said(subject: Subject, probe: Probe, protocol: Protocol) -> None:
     """A client that is silent for eleven seconds, before the last request or behind it, keeps its connection."""
     talk = connect(subject, probe, protocol)
@@ -348,12 +349,18 @@ def check_lasts_while_nothing_is_said(subject: Subject, probe: Probe, protocol: 
         talk.converse(until=last if protocol.server_closes else None)
 
     talk.expect_to_stand(bearable(SILENCE, protocol))
+    unrest = probe.unrest(subject)
 
     if protocol.server_closes:
         talk.say(last)
         talk.hear(last)
     elif protocol.rounds(2) == 2:
         talk.converse()
+    if unrest:
+        with requires("house:any/long-idle-uses-no-cpu"):
+            raise Mismatch(
+                f"while a client says nothing for {SILENCE:g} s it waits without using the processor", unrest
+            )
 
 
 @exact

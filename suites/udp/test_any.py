@@ -28,7 +28,7 @@ def check_clients_that_ask_together_are_each_answered(session: Session) -> None:
 
 @families("v4")  # a clock, not an address, would forget it
 @pytest.mark.slow(seconds=PAUSE)
-@covers("house:any/answers-after-a-pause", "house:any/nothing-unasked")
+@covers("house:any/answers-after-a-pause", "house:any/nothing-unasked", "house:any/long-idle-uses-no-cpu")
 def check_a_client_that_pauses_is_answered_as_before(subject: Subject, probe: Probe, session: Session) -> None:
     """A client that asks again from the same port, six seconds later, is answered as at first; nothing came before."""
     if not subject.managed:
@@ -38,6 +38,7 @@ def check_a_client_that_pauses_is_answered_as_before(subject: Subject, probe: Pr
         session.ask(client)
 
     probe.expect_to_last(subject, PAUSE, f"it goes on waiting for clients, {PAUSE:g} s without one")
+    unrest = probe.unrest(subject)
     with requires("house:any/nothing-unasked"):
         if came := session.unasked(client):
             what = f"the first {came[0]}" if len(came) > 1 else str(came[0])
@@ -48,6 +49,9 @@ def check_a_client_that_pauses_is_answered_as_before(subject: Subject, probe: Pr
     except Mismatch as missed:
         expected = f"a client that asks again, {PAUSE:g} s later, is answered: {missed.expected}"
         raise Mismatch(expected, missed.actual, details=missed.details) from missed
+    if unrest:
+        with requires("house:any/long-idle-uses-no-cpu"):
+            raise Mismatch(f"after {PAUSE:g} s without a datagram it waits without using the processor", unrest)
 
 
 @covers("house:any/no-port-to-answer")

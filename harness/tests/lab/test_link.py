@@ -108,6 +108,18 @@ def test_segments_are_as_on_a_wire(lab: Lab, wire: Wire, family: str) -> None:
     assert largest == {True, False}  # either end sends full ones
 
 
+def test_segments_may_be_larger_where_nobody_looks(lab: Lab, wire: Wire, family: str) -> None:
+    """A soak captures nothing, so that its ends may leave the division to the link."""
+    lab.ask("offload")
+    with listener_at_far(lab, family) as listener:
+        client = client_at_near(lab, *listener.getsockname()[:2])
+        far, _ = listener.accept()
+        with closing(client), closing(far):
+            pump(client, far, octets(1 * MiB))
+
+    assert max(frame.size for frame in wire.capture().frames) > 1514
+
+
 def pump(source: socket.socket, sink: socket.socket, sent: bytes) -> bytes:
     """Send from one socket and read at the other, in one thread."""
     source.setblocking(False)

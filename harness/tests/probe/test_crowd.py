@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, cast
+import socket
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from harness.probe.crowd import Member
+from harness.probe.crowd import Crowd, Member
 from harness.probe.ending import Ending
+from harness.subject.patience import Waited
 from harness.subject.protocol import Answer, Exactly, Exchange, Matching
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from harness.probe.client import Client
 
 
@@ -99,3 +104,93 @@ def test_a_long_answer_up_to_the_end_is_taken_at_once() -> None:
     member = heard(Wire([b"x" * (2 << 20)], Ending.EOF), anything, to_end=True)
 
     assert (member.lack, member.settled) == ("", True)
+
+
+class Waiting:
+    """A client with a real socket that nothing has come to yet; `answer()` is what its server does."""
+
+    ended = None
+
+    def __init__(self, number: int) -> None:
+        self.near = number
+        self.socket, self._far = socket.socketpair()
+        self.left = False
+
+    def take_in(self) -> bytes:
+        return self.socket.recv(100)
+
+    def answer(self) -> None:
+        self._far.send(b"mine")
+
+    def close(self) -> None:
+        self.left = True
+
+    def end(self) -> None:
+        self.socket.close()
+        self._far.close()
+
+
+class Pool:
+    """Subject and probe in one: of its clients each that leaves lets it serve the next one, `serves` of them."""
+
+    def __init__(self, clients: list[Waiting], serves: int) -> None:
+        self.clients = clients
+        self.serves = serves
+        self.rests, self.ended = True, False
+        self.queued: set[int] = set()
+
+    def accepted(self) -> frozenset[int]:
+        return frozenset(client.near for client in self.clients) - self.queued
+
+    def until(self, _: object, came: Callable[[float], bool]) -> Waited:
+        """Serve one when somebody has left, the first of those who wait."""
+        waiting = [client for client in self.clients if not client.left]
+        if len(self.clients) - len(waiting) <= self.serves and waiting:
+            waiting[0].answer()
+        return Waited(came(0.0))
+
+    def at_rest(self, _: object, seconds: float) -> bool:
+        return self.rests
+
+
+@pytest.fixture
+def waiting() -> Iterator[list[Waiting]]:
+    """Five clients, of which the first has been served."""
+    with ExitStack() as stack:
+        clients = [Waiting(number) for number in range(1, 6)]
+        for client in clients:
+            stack.callback(client.end)
+        yield clients
+
+
+def crowd_of(pool: Any) -> Crowd:
+    first, *others = (
+        Member(one.near, one, [] if one.near == 1 else [Exchange(b"", Exactly(b"mine"))], to_end=False)
+        for one in pool.clients
+    )
+    crowd = Crowd(pool, pool, first)
+    crowd.members += others
+    return crowd
+
+
+def test_who_waits_for_a_worker_is_not_forgotten(waiting: list[Waiting]) -> None:
+    """Each has its turn when the one before it has left."""
+    assert crowd_of(Pool(waiting, serves=4)).forgotten() == []
+    assert [client.left for client in waiting] == [True, True, True, True, False]
+
+
+def test_who_gets_no_answer_when_the_others_have_left_is_forgotten(waiting: list[Waiting]) -> None:
+    """Two are served, two are not."""
+    assert [str(one) for one in crowd_of(Pool(waiting, serves=2)).forgotten()] == ["client 4", "client 5"]
+
+
+@pytest.mark.parametrize("state", ["works", "ended", "queued"])
+def test_of_a_server_that_works_has_ended_or_has_not_accepted_nobody_is_forgotten(
+    waiting: list[Waiting], state: str
+) -> None:
+    """Who is slow is not asked for more than it can do, and how it ended is told elsewhere."""
+    pool = Pool(waiting, serves=0)
+    pool.rests, pool.ended = state != "works", state == "ended"
+    pool.queued = {2, 3, 4, 5} if state == "queued" else set()
+
+    assert crowd_of(pool).forgotten() == []

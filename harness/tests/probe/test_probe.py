@@ -151,6 +151,19 @@ def test_it_settles_when_who_is_connected_was_accepted(told: Subject, probe: Pro
     assert [listener["unread"] for listener in told.sockets(listening=True)] == [0]
 
 
+def test_who_was_accepted_is_known(told: Subject, probe: Probe) -> None:
+    """One that waits in the queue is known to the kernel alone."""
+    first, _ = probe.connect(told), probe.connect(told)
+    told.tell("accept")
+
+    assert told.accepted() == {first.near}
+
+
+def test_a_subject_that_does_nothing_has_no_unrest(told: Subject, probe: Probe) -> None:
+    """It waits for a command."""
+    assert probe.unrest(told) == ""
+
+
 def test_a_client_meets_a_real_reset(told: Subject, probe: Probe, wire: Wire) -> None:
     """From the subject's kernel, when the program is killed with octets unread."""
     client = probe.connect(told)

@@ -89,6 +89,45 @@ def test_one_that_answers_no_datagram_has_to_receive(lab: Lab, probe: Probe) -> 
     subject.close()
 
 
+@pytest.mark.parametrize("profile", ["echo", "discard", "chargen", "redis"])
+def test_a_client_talks_on(lab: Lab, probe: Probe, profile: str) -> None:
+    """On the connection that it has, again and again; from a server that sends without end it reads a little."""
+    subject = start(lab, SERVERS[profile], "v4", {})
+    session = Session(subject, probe, ordinary(profile))
+    client = session.begin()
+
+    received = client.received
+    for _ in range(3):
+        session.talk(client)
+        session.pause(client, 0.01)
+
+    assert (client.received > received) == (profile != "discard")
+    assert client.ended is None
+    subject.close()
+
+
+def test_who_ends_its_sessions_is_not_talked_to_again(lab: Lab, probe: Probe) -> None:
+    """The server closes behind its answer."""
+    subject = start(lab, SERVERS["request-reply"], "v4", {})
+    session = Session(subject, probe, ordinary("request-reply"))
+
+    with pytest.raises(NotApplicable, match="which the client ends"):
+        session.talk(session.begin())
+    subject.close()
+
+
+def test_a_greeting_takes_its_time(lab: Lab, probe: Probe) -> None:
+    """To a client that says nothing, and to one that speaks at once."""
+    subject = start(lab, SERVERS["smtp"], "v4", {})
+    session = Session(subject, probe, ordinary("smtp"))
+
+    assert session.greeting_delay() > 0
+    assert session.greeting_delay(session.words()) > 0
+    with pytest.raises(NotApplicable, match="the client speaks first"):
+        Session(subject, probe, ordinary("echo")).greeting_delay()
+    subject.close()
+
+
 def test_datagrams_have_no_middle(lab: Lab, probe: Probe) -> None:
     """There is no connection to be in."""
     subject = start(lab, SERVERS["udp-echo"], "v4", {})
