@@ -335,3 +335,14 @@ def test_a_test_that_has_had_its_time_is_not_applicable(clock: Clock) -> None:
 def test_fewer_sessions_are_held_with_a_slow_one(seconds: float, sessions: int) -> None:
     """But never less than a test needs."""
     assert Course(Manner(seconds=seconds)).affordable(100, 2) == sessions
+
+
+def test_the_end_of_a_stream_is_hardly_waited_for_where_none_ends(clock: Clock) -> None:
+    """That it does not come was seen with all patience once."""
+    began = clock.seconds
+
+    waited = Patience(Watched(repeat(IDLE)), course=Course(Manner(ends=False))).until_end(clock.never)
+
+    assert waited.reason == "the subject was idle for 0.6 s"
+    assert clock.seconds - began == pytest.approx(0.85, abs=0.06)
+    assert Patience(Watched(repeat(IDLE)), course=Course(Manner())).until_end(clock.never).reason.endswith("2.0 s")
