@@ -18,12 +18,14 @@ import pytest
 from harness.lab.handle import Lab, LabUnavailable
 from harness.lab.near import LabNear
 from harness.plugin.early import why_early
+from harness.plugin.fixtures import Uncaptured
 from harness.plugin.options import absent_key, early_key, manners_key, place_of, read
 from harness.probe.first import asker
 from harness.probe.first_exchange import manner_of
 from harness.report.model import Exit
 from harness.subject import external
 from harness.subject.beginning import NotReady
+from harness.subject.external import External
 from harness.subject.patience import Patience
 from harness.subject.process import start
 from harness.subject.readiness import Ready
@@ -110,7 +112,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if hasattr(config, "workerinput") or option.collectonly:
         return None
     if option.address is not None:
-        return _look(read(config))
+        return _look(config, read(config))
     if option.serve is None and option.subjects is None:
         return None
     settings = read(config)
@@ -137,9 +139,16 @@ def _take_down(config: pytest.Config, settings: Settings, seen: dict[Program, Se
     config.stash[early_key] = [place_of(program, "") for program, shown in seen.items() if shown.early]
 
 
-def _look(settings: Settings) -> int | None:
-    """Whether somebody is where a subject is said to run; one that serves a single client keeps it for the tests."""
-    if settings.profile == "one-shot" or not (reason := external.absent(settings.address)):
+def _look(config: pytest.Config, settings: Settings) -> int | None:
+    """Ask who is where a subject is said to run; one that serves a single client keeps it for the tests."""
+    if settings.profile == "one-shot":
         return None
-    sys.stderr.write(f"sockspec: {reason}\n")
-    return int(Exit.BROKEN)
+    if reason := external.absent(settings.address):
+        sys.stderr.write(f"sockspec: {reason}\n")
+        return int(Exit.BROKEN)
+    transport, host, port = external.parse(settings.address)
+    config.stash[manners_key] = {
+        family: manner_of(External(settings.address, settings.profile, transport, family, place), Uncaptured(""))
+        for family, place in external.resolve(host, port, transport).items()
+    }
+    return None

@@ -282,7 +282,7 @@ class Client:
 
     def _to_end(self, limit: int | None) -> Ending:
         while self.ended is None and (limit is None or len(self._kept) <= limit):
-            if not self._await(select.POLLIN):
+            if not self._await(select.POLLIN, for_end=True):
                 came = f" after {count(self.received)}" if self.received else ""
                 raise Mismatch("the connection ends", f"no end of stream and no reset{came}: {self._why}")
             self._receive()
@@ -290,9 +290,10 @@ class Client:
             raise Mismatch("the connection ends", f"octets without end: {len(self._kept)} came and more follow")
         return self.ended
 
-    def _await(self, events: int) -> bool:
+    def _await(self, events: int, *, for_end: bool = False) -> bool:
         self._patience.meanwhile()
-        waited = self._patience.until(lambda seconds: self._poll(events, seconds))
+        until = self._patience.until_end if for_end else self._patience.until
+        waited = until(lambda seconds: self._poll(events, seconds))
         self._why = waited.reason
         return waited.came
 

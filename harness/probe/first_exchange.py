@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from harness.budget import Stopwatch
 from harness.probe.probe import Probe
 from harness.probe.session import Session, ordinary
-from harness.subject.manner import LATE, Manner
+from harness.subject.manner import LATE, Course, Manner
 from harness.subject.patience import IDLE, Pace, Patience
 from harness.subject.process import Subject
 from harness.verdict import Inconclusive, Mismatch, NotApplicable
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 FIRST = 3 * IDLE  # seconds of idleness after which nothing more comes: one that sleeps before it answers is a slow one
 AGAIN = 2  # sessions more of one that seems slow: the machine may have been busy
 WORK = 3.0  # seconds of processor time after which one does not rest: a runtime that compiles comes to rest before
+_ENOUGH = 1 << 16  # octets of one that goes on speaking, as chargen does
 _REST = 0.1  # seconds of idleness after which it waits for us
 
 
@@ -53,7 +54,8 @@ def manner_of(subject: Subject | External, near: Near) -> Manner:
             return Manner(seconds=seconds)
         if seconds >= LATE:
             seconds = min(seconds, _later_sessions(session))
-        return Manner(seconds=seconds, rests=not isinstance(subject, Subject) or _rests(subject))
+    rests = not isinstance(subject, Subject) or _rests(subject)
+    return Manner(seconds=seconds, rests=rests, ends=_ends(subject, near, Manner(rests=rests)))
 
 
 def _later_sessions(session: Session) -> float:
@@ -70,6 +72,25 @@ def _later_sessions(session: Session) -> float:
 def _rests(subject: Subject) -> bool:
     """Whether it waits without using the processor when its client has left."""
     return Patience(subject).at_rest(_REST, work=WORK)
+
+
+def _ends(subject: Subject | External, near: Near, manner: Manner) -> bool:
+    """Whether the stream ends when a client has closed its direction; said of one that closes unasked, too."""
+    protocol = ordinary(subject.profile)
+    if protocol.transport == "udp" or protocol.server_closes:
+        return True
+    course = Course(manner, endless=True)
+    with Probe(near, lambda watched: Patience(watched, course=course), lambda _: None) as probe:
+        try:
+            client = Session(subject, probe, protocol).begin()
+            client.half_close()
+            while client.ended is None and client.received < _ENOUGH:
+                if client.wait_for_more():
+                    return False
+                client.take_in()
+        except (Mismatch, NotApplicable, Inconclusive, OSError):  # each test says what it makes of it
+            return True
+    return True
 
 
 def _accepts(subject: Subject | External, probe: Probe) -> bool:

@@ -29,6 +29,7 @@ class Manner:
     accepts: bool = True  # whether its clients are accepted, be they answered or not
     seconds: float = 0.0  # that one session took
     rests: bool = True  # whether it waits without using the processor when nothing is to be done
+    ends: bool = True  # whether the stream of a client that has closed its direction ends, in whatever way
 
     @property
     def is_slow(self) -> bool:
@@ -60,6 +61,7 @@ class Course:
         seconds = MOST if not manner.words else ENOUGH
         self.deadline = None if endless else Deadline(seconds + more)
         self.why = manner.words
+        self.endless_streams = not manner.ends
         self._each = manner.seconds if manner.is_slow else 0.0
         self.restless = not manner.rests  # set, too, when the subject has been busy for the whole of a budget
         self._busy = 0.0  # seconds of waits in which it did not come to rest, one after the other

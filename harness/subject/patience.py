@@ -42,6 +42,7 @@ _GLANCE = 0.05  # seconds before the first look: most of what is waited for come
 _STARE = 0.2  # seconds between two looks from then on: to look costs the processor that the subject may need
 _TURNS = 0.1  # seconds of processor time for each thread that runs: twenty turns of Python's global lock
 _SETTLED = 0.2  # seconds of processor time in which one that never rests has looked at what was sent
+_LITTLE_HOPE = 0.25  # of the idleness, or work, after which what is waited for will not come
 _ENDED = 0.2  # seconds for what an ended subject has sent to arrive
 
 
@@ -113,8 +114,16 @@ class Patience:
         self._seconds = pace.response if seconds is None else seconds
         self._pace = pace
 
+    def until_end(self, came: Callable[[float], bool]) -> Waited:
+        """Wait for the end of a stream: for a moment only if the subject has shown that it ends none."""
+        return self._until(came, _LITTLE_HOPE) if self._course.endless_streams else self.until(came)
+
     def until(self, came: Callable[[float], bool]) -> Waited:
         """Wait until `came(seconds)` is true; it may itself wait up to that many seconds."""
+        return self._until(came, 1.0)
+
+    def _until(self, came: Callable[[float], bool], hope: float) -> Waited:
+        """With less than all `hope`, a part of the idleness, or work, is enough that else is needed to give up."""
         if came(0.0):
             return Waited(True)
         self._claim_time()
@@ -138,14 +147,16 @@ class Patience:
             if look is None:
                 continue
             first = first or look
-            if self._course.restless and (work := look.worked_since(first)) >= max(WORK, look.running * _TURNS):
+            work = look.worked_since(first)
+            if self._course.restless and work >= hope * max(WORK, look.running * _TURNS):
                 return self._last_look(came, f"the subject never rests, and used the processor for {work:.1f} s")
             if look.ended and not look.running and not (look.unsent and self._pace.on_its_way):
                 return self._last_look(came, "the subject had ended", _ENDED + self._pace.on_its_way)
             still = before is not None and look.still_since(before)
             still_for = (still_for or Stopwatch()) if still else None
             before = look
-            if still_for is not None and still_for.seconds >= (self._pace.stuck if look.unsent else self._pace.idle):
+            needed = hope * (self._pace.stuck if look.unsent else self._pace.idle)
+            if still_for is not None and still_for.seconds >= needed:
                 return self._last_look(came, f"the subject was idle for {still_for.seconds:.1f} s")
         return Waited(True)
 

@@ -12,7 +12,9 @@ from harness import budget
 from harness.lab.link_profile import named
 from harness.subject import patience
 from harness.subject.look import Look
+from harness.subject.manner import Course, Manner
 from harness.subject.patience import Pace, Patience, Waited
+from harness.verdict import NotApplicable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -244,3 +246,103 @@ def test_on_a_clean_link_patience_is_as_ever() -> None:
     clean = Pace.over(named("clean"))
 
     assert (clean.idle, clean.stuck, clean.on_its_way) == (patience.IDLE, patience.STUCK, 0.0)
+
+
+# --- one that never rests, and a test that has to be over
+
+
+def restless(ticks_each: int, running: int = 1) -> Iterable[Look]:
+    """A subject that works all the time, so many clock ticks between two looks."""
+    return (Look(running, ticks, 0, False) for ticks in count(0, ticks_each))
+
+
+def knowing(clock: Clock, looks: Iterable[Look], course: Course) -> tuple[Waited, Any]:
+    """How the wait for a subject ended of which something is known, and after how many seconds, about."""
+    began = clock.seconds
+    result = Patience(Watched(looks), seconds=10.0, course=course).until(clock.never)
+    return result, pytest.approx(clock.seconds - began, abs=0.06)
+
+
+def test_one_that_never_rests_is_waited_for_until_it_has_worked(clock: Clock) -> None:
+    """A second of processor time, however long the machine takes to give it that."""
+    known = Manner(rests=False)
+
+    assert knowing(clock, restless(20), Course(known)) == (
+        Waited(False, "the subject never rests, and used the processor for 1.0 s"),
+        1.05,
+    )
+    assert knowing(clock, restless(5), Course(known))[1] == 4.05
+    assert knowing(clock, restless(1), Course(known)) == (
+        Waited(False, "the subject was still busy after 10 s"),
+        10.0,
+    )
+
+
+def test_each_of_many_threads_that_run_gets_its_turn(clock: Clock) -> None:
+    """Those that spin keep the one waiting that has something to do: fifty of them for five seconds of a processor."""
+    assert knowing(clock, restless(100, running=50), Course(Manner(rests=False)))[1] == 1.05
+    assert knowing(clock, restless(20, running=50), Course(Manner(rests=False)))[1] == 5.05
+
+
+def test_that_it_never_rests_a_test_finds_out_once(clock: Clock) -> None:
+    """What ran out with the whole budget is not waited for so long again."""
+    course = Course(Manner())
+
+    assert knowing(clock, restless(20), course)[1] == 10.0
+    assert knowing(clock, restless(20), course)[1] == 1.05
+
+
+def test_one_that_comes_to_rest_now_and_then_is_not_taken_for_one_that_never_does(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Short waits that run out count only where they follow each other."""
+    monkeypatch.setattr("select.select", lambda *arguments: clock.never(arguments[-1]))
+    course = Course(Manner())
+    for looks in [restless(20), repeat(IDLE)] * 10:
+        Patience(Watched(looks), course=course).at_rest(0.1, 2.0)
+
+    assert not course.restless
+
+
+def test_to_one_that_is_known_never_to_rest_a_moment_of_work_is_left(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless it is claimed that it does."""
+    monkeypatch.setattr("select.select", lambda *arguments: clock.never(arguments[-1]))
+    course = Course(Manner(rests=False))
+    began = clock.seconds
+
+    assert not Patience(Watched(restless(10)), course=course).at_rest(0.1)
+    assert clock.seconds - began == pytest.approx(0.1)
+    assert not Patience(Watched(restless(10)), course=course).at_rest(0.1, work=1.0, claimed=True)
+    assert clock.seconds - began == pytest.approx(0.6)
+
+
+def test_a_test_that_has_had_its_time_is_not_applicable(clock: Clock) -> None:
+    """With what is known of the subject as the reason; what is there already is still taken."""
+    course = Course(Manner(seconds=1.0), more=2.0)
+    patience = Patience(Watched(repeat(IDLE)), course=course)
+    clock.seconds += 40
+
+    assert patience.until(lambda _: True).came
+    with pytest.raises(NotApplicable, match=r"is through within 32 s: one session of the server takes 1\.0 s"):
+        patience.until(clock.never)
+    with pytest.raises(NotApplicable):
+        patience.at_rest(0.1)
+
+
+@pytest.mark.parametrize(("seconds", "sessions"), [(0.0, 100), (0.29, 100), (0.5, 20), (1.0, 10), (30.0, 2)])
+def test_fewer_sessions_are_held_with_a_slow_one(seconds: float, sessions: int) -> None:
+    """But never less than a test needs."""
+    assert Course(Manner(seconds=seconds)).affordable(100, 2) == sessions
+
+
+def test_the_end_of_a_stream_is_hardly_waited_for_where_none_ends(clock: Clock) -> None:
+    """That it does not come was seen with all patience once."""
+    began = clock.seconds
+
+    waited = Patience(Watched(repeat(IDLE)), course=Course(Manner(ends=False))).until_end(clock.never)
+
+    assert waited.reason == "the subject was idle for 0.6 s"
+    assert clock.seconds - began == pytest.approx(0.85, abs=0.06)
+    assert Patience(Watched(repeat(IDLE)), course=Course(Manner())).until_end(clock.never).reason.endswith("2.0 s")
