@@ -98,9 +98,7 @@ class _Answer:
 
 
 def _answers(run: Run) -> dict[str, _Answer]:
-    left = {row.test for told in run.told for row, _ in told.seen}
-    causes = {test: cause for test, cause in run.cause_of.items() if test not in left}
-    known = {row.test: _answer(row, causes.get(row.test)) for row in run.rows}
+    known = {row.test: _answer(row, run.cause_of.get(row.test)) for row in run.rows}
     planned = dict.fromkeys((*run.facts.planned, *known))
     return {test: known.get(test, _Answer(LOST)) for test in planned}
 

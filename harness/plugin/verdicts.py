@@ -203,7 +203,7 @@ def _process(told: dict[str, Any], subject: Subject, talkers: list[Talker]) -> P
     """The facts of its process from which a report tells causes."""
     clients = [known for one in talkers if (known := one.client if isinstance(one, Attempt) else one) is not None]
     closed = [one for one in clients if isinstance(one, Client) and one.ended is not None]
-    runs = not told["ended"] and not subject.may_end
+    runs = not told["ended"] and not subject.may_end and subject.starts == 1  # else its end closed them
     return ProcessRecord(
         status=status(told),
         ended=told["ended"],

@@ -25,7 +25,7 @@ class ProcessRecord:
     last: str = ""  # the last line of its stderr
     trace: StackTrace | None = None  # the crash that its stderr tells of; it may have gone on after it
     clients: int = 0  # connections that clients of the test had
-    closed: int = 0  # of these, how many it had ended (FIN or RST) while it ran
+    closed: int = 0  # of these, how many it ended by itself (FIN or RST), not by its own end
 
     @property
     def crashed(self) -> bool:

@@ -14,7 +14,7 @@ from harness.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from harness.report.causes import Cause
     from harness.report.model import Run, Told
@@ -40,15 +40,14 @@ def _lines(run: Run, limit: int) -> Iterator[str]:
     if run.causes:
         yield ""
         yield f"**{run.summary}**"
-    for cause in run.causes[:limit]:
-        yield ""
-        yield from _cause(run, cause)
+    yield from _causes(run, [cause for cause in run.causes if cause.verdict is not Verdict.DEVIATION][:limit])
     for told in run.told[:limit]:
         yield ""
         yield from _finding(run, told)
     if len(run.told) > limit:
         yield ""
         yield f"… and {len(run.told) - limit} more findings in the report."
+    yield from _causes(run, [cause for cause in run.causes if cause.verdict is Verdict.DEVIATION][:limit])
     if run.lost:
         yield ""
         yield f"**Planned and never reported** ({len(run.lost)}):"
@@ -80,6 +79,12 @@ def _table(run: Run) -> Iterator[str]:
 
 def _cells(counts: Counter[Verdict], columns: list[Verdict]) -> str:
     return " | ".join(str(counts[verdict] or "") for verdict in columns)
+
+
+def _causes(run: Run, causes: Sequence[Cause]) -> Iterator[str]:
+    for cause in causes:
+        yield ""
+        yield from _cause(run, cause)
 
 
 def _cause(run: Run, cause: Cause) -> Iterator[str]:

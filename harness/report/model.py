@@ -199,8 +199,10 @@ class Run:
 
     @cached_property
     def cause_of(self) -> dict[str, Cause]:
-        """Test id → the cause of what it missed."""
-        return {row.test: cause for cause in reversed(self.causes) for row in (*cause.rows, *cause.blocked)}
+        """Test id → the cause of all that it missed."""
+        left = {row.test for told in self.told for row, _ in told.seen}
+        causes = {row.test: cause for cause in reversed(self.causes) for row in (*cause.rows, *cause.blocked)}
+        return {test: cause for test, cause in causes.items() if test not in left}
 
     @cached_property
     def told(self) -> tuple[Told, ...]:

@@ -76,9 +76,7 @@ class _Page:
         if told or self.run.causes:
             yield ""
             yield self.style(_STRONG, self.run.summary) + self.style(_FAINT, ", the worst first" if told else "")
-        for cause in self.run.causes[:limit]:
-            yield ""
-            yield from self.cause(cause)
+        yield from self.causes(False)
         for one in told[:limit]:
             yield ""
             yield from self.finding(one)
@@ -86,6 +84,7 @@ class _Page:
             yield ""
             rest = Counter(one.verdict for one in told[limit:])
             yield f"… and {len(told) - limit} more ({self.counts(rest, ', ')}) in {self.report}"
+        yield from self.causes(True)
         yield from self.unstable()
         yield from self.doubts()
         yield ""
@@ -108,6 +107,13 @@ class _Page:
             yield self.style(_STRONG, name)
             for label, counts in groups:
                 yield f"  {label:<{column}}  {self.cells(counts)}"
+
+    def causes(self, of_deviations: bool) -> Iterator[str]:
+        """Those of something worse than a deviation, or those of deviations alone, which come last."""
+        for cause in self.run.causes[:LIMIT]:
+            if (cause.verdict is Verdict.DEVIATION) is of_deviations:
+                yield ""
+                yield from self.cause(cause)
 
     def cause(self, cause: Cause) -> Iterator[str]:
         """One cause: what happened, where in the subject's own files, and what was missed for it."""

@@ -114,10 +114,15 @@ def _python(text: str) -> _Found | None:
             return None
         frames = _frames(_PY_FRAME, _PY_LIBRARY, body[: end.start()])[::-1]
         return _Found(head.start(), _trace("Python", end[1].rpartition(".")[2], end[2], frames))
-    if (syntax := _last(_PY_SYNTAX, text)) is not None:
-        frame = _Frame(syntax[1], int(syntax[2]), "", own=True)
-        return _Found(syntax.start(), _trace("Python", syntax[3], syntax[4], [frame]))
     return None
+
+
+def _python_syntax(text: str) -> _Found | None:
+    """What the compiler writes, without a traceback."""
+    if (said := _last(_PY_SYNTAX, text)) is None:
+        return None
+    frame = _Frame(said[1], int(said[2]), "", own=True)
+    return _Found(said.start(), _trace("Python", said[3], said[4], [frame]))
 
 
 # -- JavaScript -------------------------------------------------------------------------------------------------------
@@ -125,7 +130,8 @@ def _python(text: str) -> _Found | None:
 _JS_END = _by_line(r"^Node\.js v\d.*$")
 _JS_HEAD = _by_line(r"^(?:Uncaught )?([A-Z]\w*(?:Error|Exception)?)(?: \[\w+\])?: (.*)$")
 _JS_FRAME = _by_line(
-    r"^ +at (?:async )?(?:(?P<function>[^\n(]+?) \()?(?:file://)?(?P<file>(?:node:|/|\w:\\)[^\s()]*?):(?P<line>\d+):\d+\)?$"
+    r"^ +at (?:async )?(?:(?P<function>[^\n(]+?) \()?(?:file://)?"
+    r"(?P<file>(?:node:|/|\w:\\)[^\s()]*?):(?P<line>\d+):\d+\)?$"
 )
 _JS_LIBRARY = re.compile(r"\bnode:|node_modules")
 _JS_UNHANDLED = _by_line(r"^Emitted '(\w+)' event on (\w+) instance")
@@ -138,11 +144,12 @@ def _node(text: str) -> _Found | None:
         return None
     start = ends[-2].end() if len(ends) > 1 else 0
     said = text[start : ends[-1].start()]
-    if (head := _JS_HEAD.search(said)) is None:
-        if (thrown := _JS_THROWN.search(said)) is None:
-            return None
+    head, thrown = _last(_JS_HEAD, said), _last(_JS_THROWN, said)
+    if thrown is not None and (head is None or head.start() < thrown.start()):
         frame = _Frame(thrown[1], int(thrown[2]), "", own=True)
         return _Found(start + thrown.start(), _trace("Node.js", "uncaught", thrown[3], [frame]))
+    if head is None:
+        return None
     message = head[2]
     if (unhandled := _JS_UNHANDLED.search(said)) is not None:
         message += f" (an '{unhandled[1]}' event on a {unhandled[2]} that has no handler for it)"
@@ -264,7 +271,7 @@ def _aborted(text: str) -> _Found | None:
     return max(found, key=lambda one: one.start, default=None)
 
 
-# -- languages of scripts, and OCaml ----------------------------------------------------------------------------------
+# -- scripts, and OCaml -----------------------------------------------------------------------------------------------
 
 _RB_HEAD = _by_line(r"^(?P<file>[^\s:][^\n:]*):(?P<line>\d+):in [`'](?P<function>[^']+)': (.*) \(([\w:]+)\)$")
 _RB_FRAME = _by_line(r"^(?:\tfrom )?(?P<file>[^\s:][^\n:]*):(?P<line>\d+):in [`'](?P<function>[^']+)'")
@@ -273,6 +280,8 @@ _PHP_HEAD = _by_line(r"^(?:PHP )?Fatal error:  (?:Uncaught ([\w\\]+)(?:: (.*))?|
 _PERL_END = _by_line(r"^(\S.*) at (?P<file>\S+) line (?P<line>\d+)\.$")
 _PERL_FRAME = _by_line(r"^\t(?P<function>[\w:]+)\(.*\) called at (?P<file>\S+) line (?P<line>\d+)$")
 _PERL_LIBRARY = re.compile(r"/perl5?/|^/usr/lib/")
+_LUA_HEAD = _by_line(r"^lua[\w.]*: (\S+?):(\d+): (.*)\nstack traceback:$")
+_LUA_FRAME = _by_line(r"^\t(?P<file>\S+?):(?P<line>\d+): in (?P<function>.*)$")
 _ML_HEAD = _by_line(r"^Fatal error: exception ([\w.]+)(?:\((.*)\))?$")
 _ML_FRAME = _by_line(
     r'^(?:Raised|Called|Re-raised).*? (?P<function>\S+) in file "(?P<file>[^"]+)".*?, line (?P<line>\d+)'
@@ -308,6 +317,14 @@ def _perl(text: str) -> _Found | None:
     return _Found(said.start(), _trace("Perl", "die", said[1], [frame, *frames]))
 
 
+def _lua(text: str) -> _Found | None:
+    if (head := _last(_LUA_HEAD, text)) is None:
+        return None
+    first = _LUA_FRAME.search(text, head.end())
+    function = first["function"].split()[-1].strip("'") if first is not None else ""
+    return _Found(head.start(), _trace("Lua", "error", head[3], [_Frame(head[1], int(head[2]), function, own=True)]))
+
+
 def _ocaml(text: str) -> _Found | None:
     if (head := _last(_ML_HEAD, text)) is None:
         return None
@@ -317,6 +334,7 @@ def _ocaml(text: str) -> _Found | None:
 
 _LANGUAGES: tuple[Callable[[str], _Found | None], ...] = (
     _python,
+    _python_syntax,
     _node,
     _java,
     _dotnet,
@@ -328,5 +346,6 @@ _LANGUAGES: tuple[Callable[[str], _Found | None], ...] = (
     _ruby,
     _php,
     _perl,
+    _lua,
     _ocaml,
 )

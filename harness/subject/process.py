@@ -64,6 +64,7 @@ class Subject:
         self.managed = True
         self.own_tcp = program.own_tcp
         self.may_end = self._ends_by_itself = program.profile in {"one-shot", "told"}  # set when a test has ended it
+        self.starts = 0
         self.pid = 0
         self.command: list[str] = []
         self.address = Endpoint("", 0)
@@ -106,6 +107,7 @@ class Subject:
             raise NotReady(f"{self.command[0]!r} cannot be started: {reason}", self.command, None, usage=True) from None
         self.close()
         self.pid, self._descriptors, self._pidfd = started["pid"], started.descriptors, started.descriptors[0]
+        self.starts += 1
         self._answers.clear()
         self._commands.clear()
         self._has_heirs, self._is_told_to_end = True, False

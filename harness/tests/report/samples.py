@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.record.facts import RequirementText, RunFacts
+from harness.record.process import ProcessRecord
 from harness.record.result import Result
 from harness.record.store import RunRecord
 from harness.report.model import Run
+from harness.subject.stacktrace import StackTrace
 from harness.verdict import Finding, Level, Verdict
 
 FOLDER = Path("reports/runs/sample")
@@ -51,6 +53,8 @@ LOSSY: dict[str, Any] = {
     "seed": 3,
     "rules": ["anything is dropped with a chance of 0.02"],
 }
+
+IDLE = "the subject was idle for 2.0 s"
 
 SEGMENTS = """\
 10.9.0.1:47732 <-> 10.9.0.2:35171
@@ -181,6 +185,74 @@ def mixed() -> Run:
     return replace(whole, facts=replace(whole.facts, link=LOSSY))
 
 
+RESET = StackTrace(
+    "Python", "ConnectionResetError", "[Errno 104] Connection reset by peer", "/srv/echo.py", 8, "<module>"
+)
+CRASHED = ProcessRecord("exit 1", ended=True, last=RESET.said, trace=RESET, clients=1)
+
+
+def missed(requirement: str, actual: str, expected: str = "the connection is accepted", level: str = "fail") -> Finding:
+    """A finding of a few words."""
+    return Finding(Verdict(level), requirement, expected, actual, f"expected: {expected}\nactual:   {actual}")
+
+
+def survival(process: ProcessRecord) -> Finding:
+    """What a row has of its own when the subject ended and should not."""
+    said = f"{process.status}; {process.trace or process.last}"
+    return missed("house:any/survives", said, "the subject goes on serving")
+
+
+def crashed() -> Run:
+    """One client at a time, it dies of one that resets, and it changes octets: a cause, a deviation, a finding."""
+    survives = "rfc862:tcp/survives-reset"
+    again = replace(RESET, line=9)
+    rows = [
+        row("services/echo", "returns_every_octet"),
+        row(
+            "services/echo",
+            "survives_a_client_that_resets",
+            Verdict.FAIL,
+            covers=(survives,),
+            level=Level.MUST,
+            evidence="evidence/resets.v4",
+            findings=(missed(survives, "refused (RST)"), survival(CRASHED)),
+            process=CRASHED,
+        ),
+        row(
+            "services/echo",
+            "survives_a_reset_behind_unread_text",
+            Verdict.FAIL,
+            findings=(missed(survives, "no octet came, then reset (RST)"), survival(CRASHED)),
+            process=replace(CRASHED, trace=again),
+        ),
+        row("lifecycle/rest", "rests", Verdict.FAIL, findings=(survival(CRASHED),), process=CRASHED),
+        row(
+            "services/echo",
+            "adds_nothing",
+            Verdict.FAIL,
+            findings=(
+                missed("rfc862:tcp/returns-every-octet", "differs at offset 3: expected 'lo', got 'LO'", "5 octets"),
+                survival(CRASHED),
+            ),
+            process=CRASHED,
+        ),
+    ]
+    rows += [
+        row(
+            "services/echo",
+            name,
+            Verdict.DEVIATION,
+            findings=(missed(requirement, f"no octet came; {IDLE}", "7 octets, 'and me?'", "deviation"),),
+            process=ProcessRecord("still running", clients=2),
+        )
+        for name, requirement in (
+            ("an_idle_client_does_not_block_others", "rfc862:tcp/idle-client-does-not-block"),
+            ("clients_are_served_at_the_same_time", "rfc862:tcp/clients-independent"),
+        )
+    ]
+    return run(rows)
+
+
 def hostile() -> Run:
     """A subject that tries to speak in the report's own voice."""
     evil = "<script>alert(1)</script>\x1b[2J\x00\u202e]]>&\ud800"
@@ -200,6 +272,15 @@ def hostile() -> Run:
         )
     ]
     return run(rows)
+
+
+def hostile_crash() -> Run:
+    """The same subject, with the same words in a traceback of its own."""
+    evil = "<script>alert(1)</script>\x1b[2J\x00\u202e]]>&\ud800``` \n::error::no"
+    trace = StackTrace("Python", evil, evil, f"{evil}.py", 3, evil)
+    process = ProcessRecord(f"exit 1 {evil}", ended=True, last=evil, trace=trace)
+    found = (missed("rfc862:tcp/returns-every-octet", f"refused (RST) {evil}"), survival(process))
+    return run([row("services/echo", "x", Verdict.FAIL, subject=evil, findings=found, process=process, again=evil)])
 
 
 def failing(findings: int) -> Run:
