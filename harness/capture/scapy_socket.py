@@ -178,12 +178,13 @@ def bpf(expression: str) -> Callable[[Frame], bool]:
         ) from None
     except Scapy_Exception as refused:
         raise ValueError(str(refused)) from None
-    pcap = importlib.import_module("scapy.libs.winpcapy")  # which loads libpcap
+    pcap = importlib.import_module("scapy.libs.winpcapy")  # scapy's hold on libpcap
+    run = pcap._lib.pcap_offline_filter  # which scapy itself takes on Windows alone
 
     def passes(frame: Frame) -> bool:
         header = pcap.pcap_pkthdr(caplen=len(frame.octets), len=frame.size)
         octets = (ctypes.c_ubyte * len(frame.octets)).from_buffer_copy(frame.octets)
-        return bool(pcap.pcap_offline_filter(ctypes.byref(program), ctypes.byref(header), octets))
+        return bool(run(ctypes.byref(program), ctypes.byref(header), octets))
 
     return passes
 
