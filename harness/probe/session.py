@@ -223,11 +223,10 @@ class Session:
     def _again(self, client: Client) -> list[Exchange]:
         """What a client in the middle of its session has still to say, or may say once more."""
         protocol, talk = self._protocol, self._talks[client]
-        exchanges = [talk.exchange(number) for number in range(len(protocol.exchanges))]
         if protocol.server_closes:
-            return exchanges[-1:]
-        left = len(exchanges) if protocol.requests is None else protocol.requests - len(exchanges)
-        return exchanges[:left] if protocol.repeatable else []
+            return [talk.exchange(number) for number in range(len(protocol.exchanges))][-1:]
+        left = len(protocol.exchanges) if protocol.requests is None else protocol.requests - len(protocol.exchanges)
+        return talk.again()[:left] if protocol.repeatable else []
 
     def _held(self, client: Client) -> bool:
         """Whether the subject's end has the whole connection, and not the request for one alone."""
