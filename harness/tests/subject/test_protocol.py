@@ -326,6 +326,7 @@ def test_a_content_is_as_long_as_its_length_says() -> None:
     assert not answer.whole(b"VALUE 4\r\nhello\r\nEND\r\n")
     assert answer.whole(b"VALUE 12\r\nhello\r\nEND\r\n\r\nEND\r\n")
     assert not answer.whole(b"VALUE 12\r\nhello\r\nEND\r\n")
+    assert Matching(re.compile(answer.regex.pattern + rb"|END\r\n")).whole(b"END\r\n")
     assert answer.taken(b"VALUE 5\r\nhello\r\nEND\r\n") == {}
 
 
