@@ -12,7 +12,7 @@ from harness import budget
 from harness.payload import KiB, quote
 from harness.probe.ending import Ending
 from harness.probe.heard import expected, heard
-from harness.subject.answer import PERHAPS, SOMETHING, Exactly, Hearing, asked_for, filled
+from harness.subject.answer import PERHAPS, SOMETHING, Exactly, Hearing, Matching, asked_for, filled
 from harness.subject.client_names import fresh
 from harness.verdict import Inconclusive, Mismatch
 
@@ -43,6 +43,14 @@ class Conversation:
     def exchange(self, number: int) -> Exchange:
         """One of the file's, in this client's own words."""
         return self.protocol.exchanges[number].of(self._values)
+
+    def again(self) -> list[Exchange]:
+        """All exchanges as they are said once more: what their own answers tell, they will tell anew."""
+        told = {
+            name for one in self.protocol.exchanges if isinstance(one.answer, Matching) for name in one.answer.names
+        }
+        values = {name: value for name, value in self._values.items() if name not in told}
+        return [exchange.of(values) for exchange in self.protocol.exchanges]
 
     def request(self, number: int) -> bytes:
         """What it says there."""

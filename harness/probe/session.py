@@ -267,11 +267,10 @@ class Session:
     def _again(self, client: Client) -> list[Exchange]:
         """What a client in the middle of its session has still to say, or may say once more."""
         protocol, talk = self._protocol, self._talks[client]
-        exchanges = [talk.exchange(number) for number in range(len(protocol.exchanges))]
         if protocol.server_closes:
-            return exchanges[-1:]
-        left = len(exchanges) if protocol.requests is None else protocol.requests - len(exchanges)
-        return exchanges[:left] if protocol.repeatable else []
+            return [talk.exchange(number) for number in range(len(protocol.exchanges))][-1:]
+        left = len(protocol.exchanges) if protocol.requests is None else protocol.requests - len(protocol.exchanges)
+        return talk.again()[:left] if protocol.repeatable else []
 
     @property
     def _endless(self) -> bool:

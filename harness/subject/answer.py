@@ -141,9 +141,9 @@ NONE = Matching(re.compile(rb"(?!)"))
 
 def _has_its_length(found: re.Match[bytes]) -> bool:
     """Whether the content is as long as was said, where anything was."""
-    if LENGTH not in found.re.groupindex:
+    length = found[LENGTH] if LENGTH in found.re.groupindex else None
+    if length is None:
         return True
-    length = found[LENGTH] or b""
     return length.isdigit() and int(length) == len(found[CONTENT] or b"")
 
 

@@ -121,7 +121,7 @@ class Table:
         unfilled = any(marker(name) in answer.octets for name in names)
         if lengths is not None and not unfilled and not lengths.whole(answer.octets):
             end = lengths.end(answer.octets, 0)
-            told = "no octets where its length would be" if end is None else f"{end} in its first message"
+            told = "and no length yet" if end is None else f"{end} by its first length"
             raise self.amiss(
                 found, f"expected as many octets as its length says: there are {len(answer.octets)}, {told}"
             )

@@ -176,14 +176,11 @@ BAD = {
     ),
     "an answer that is not as long as it says": (
         'closes = "client"\nlength-prefix = 2\n[[exchange]]\nsend = "a"\nexpect-hex = "0003 4142"\n',
-        "5: exchange 1: expect-hex: expected as many octets as its length says: there are 4, 5 in its first message",
+        "5: exchange 1: expect-hex: expected as many octets as its length says: there are 4, 5 by its first length",
     ),
     "an answer too short for a length": (
         'closes = "client"\nlength-prefix = 2\n[[exchange]]\nsend = "a"\nexpect-hex = "00"\n',
-        (
-            "5: exchange 1: expect-hex: expected as many octets as its length says: there are 1, no octets where its length"
-            " would be"
-        ),
+        "5: exchange 1: expect-hex: expected as many octets as its length says: there are 1, and no length yet",
     ),
     "a length without a content": (
         'closes = "client"\n[[exchange]]\nsend = "a"\nexpect-regex = \'(?P<length>[0-9]+)\\n\'\n',
@@ -329,6 +326,7 @@ def test_a_content_is_as_long_as_its_length_says() -> None:
     assert not answer.whole(b"VALUE 4\r\nhello\r\nEND\r\n")
     assert answer.whole(b"VALUE 12\r\nhello\r\nEND\r\n\r\nEND\r\n")
     assert not answer.whole(b"VALUE 12\r\nhello\r\nEND\r\n")
+    assert Matching(re.compile(answer.regex.pattern + rb"|END\r\n")).whole(b"END\r\n")
     assert answer.taken(b"VALUE 5\r\nhello\r\nEND\r\n") == {}
 
 
