@@ -105,10 +105,9 @@ class Conversation:
 
     def take_last(self, came: bytes) -> None:
         """Claim that what came up to the end of the stream is the last answer."""
-        answer = self.exchange(len(self.protocol.exchanges) - 1).answer
-        if not answer.whole(asked_for(came, self.protocol.unasked)):
-            exchange = self.exchange(len(self.protocol.exchanges) - 1)
-            raise Mismatch(f"the answer to {exchange}: {expected(answer)}", heard(answer, came))
+        exchange = self.exchange(len(self.protocol.exchanges) - 1)
+        if not exchange.answer.whole(asked_for(came, self.protocol.unasked)):
+            raise Mismatch(f"the answer to {exchange}: {expected(exchange.answer)}", heard(exchange.answer, came))
 
     def unasked_for(self, came: bytes) -> bytes:
         """What of octets that came the server may not say unasked."""
