@@ -136,7 +136,8 @@ def heard(client: Client, answer: Answer, protocol: Protocol, what: str = "", *,
         return answer.octets
     came = asked_for(client.read_to_end(), protocol.unasked) if to_end else _shortest(client, answer, protocol)
     if not answer.whole(came):
-        raise Mismatch(f"{told}{_asked(answer)}", f"{_came(came)}, then {client.ended or 'nothing more'}")
+        seen = quote(came) if came else "no octet came"
+        raise Mismatch(f"{told}{_asked(answer)}", f"{seen}, then {client.ended or 'nothing more'}")
     return came
 
 
