@@ -437,6 +437,28 @@ def check_clients_get_their_own_answers(subject: Subject, probe: Probe, protocol
     two.finish()
 
 
+@covers("house:protocol/clients-apart")
+def check_exchanges_of_two_clients_alternate(subject: Subject, probe: Probe, protocol: Protocol) -> None:
+    """Two clients whose exchanges alternate are each answered as if alone."""
+    if len(protocol.exchanges) == 1:
+        raise NotApplicable("needs a protocol of several exchanges")
+    one, two = connect(subject, probe, protocol), connect(subject, probe, protocol)
+    one.hear_greeting()
+    one.converse(until=1)
+    try:
+        two.hear_greeting()
+        two.converse(until=1)
+    except Mismatch:
+        if two.client.received or two.client.ended is not None:
+            raise
+        raise NotApplicable("needs a server of more than one client at a time") from None
+
+    for number in range(1, len(protocol.exchanges)):
+        for talk in (one, two):
+            talk.say(number)
+            talk.hear(number)
+
+
 @families("v4")  # a table by descriptors knows of no family
 @covers("house:protocol/clients-apart")
 @pytest.mark.parametrize("how", ["closes", "half_closes"])
