@@ -258,7 +258,8 @@ def _conversation(protocol: Protocol, heard: Heard) -> Due:
     if heard.half_closed and len(heard.stream) > said:  # what a request means that breaks off is not said
         return Due(ids, octets=None, end=End.MAY, reset=True)
     over = protocol.server_closes and whole == len(exchanges)
-    end = End.MUST if over else End.MAY if protocol.server_closes or heard.half_closed else End.NOT
+    spent = protocol.requests is not None and whole >= protocol.requests
+    end = End.MUST if over else End.MAY if protocol.server_closes or heard.half_closed or spent else End.NOT
     exactly = [answer.octets for answer in answers if isinstance(answer, Exactly)]
     due = Due(ids, b"".join(exactly), end=end, reset=end is End.MAY, owed=not heard.half_closed)
     if len(exactly) == len(answers):

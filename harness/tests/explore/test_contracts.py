@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,7 @@ from harness.explore.model import SURVIVES, End, Heard, amiss
 from harness.probe.ending import Ending
 from harness.spec.catalogue import load
 from harness.subject.profile import PROFILES
-from harness.subject.protocol import kind_of, samples
+from harness.subject.protocol import kind_of, parse, samples
 from harness.verdict import Level
 
 EVERYBODY = (*PROFILES, *samples())
@@ -122,6 +123,53 @@ def test_what_is_owed_in_datagrams(profile: str, said: tuple[bytes, ...], came: 
     missing, stranger = due.left(came)
 
     assert (len(missing), stranger) == (left, None)
+
+
+def test_each_client_says_its_own_words_wherever_they_are_cut() -> None:
+    """A plan has the words of one client; who plays it has its own, of the same length."""
+    made = contract("mqtt")
+    planned, own = made.words, [exchange.send for exchange in made.own(3).exchanges]  # type: ignore[union-attr]
+
+    cut = [planned[0][:7], planned[0][7:] + planned[1][:20], planned[1][20:]]
+    said = [made.in_its_words(3, sum(map(len, cut[:number])), octets) for number, octets in enumerate(cut)]
+
+    assert b"".join(said) == own[0] + own[1] != planned[0] + planned[1]
+    assert [len(octets) for octets in said] == [len(octets) for octets in cut]
+
+
+def test_each_client_says_its_own_words_in_datagrams() -> None:
+    made = contract("dns")
+    own = made.own(3)
+    assert own is not None
+
+    for planned, exchange in zip(made.words, own.exchanges, strict=True):
+        assert made.in_its_words(3, 0, planned) == exchange.send != planned
+    assert made.due_datagrams(Heard((own.exchanges[0].send,), client=3)).left((b"other",))[1] is not None
+    assert contract("stun").in_its_words(3, 0, b"x") == b"x"
+
+
+def test_a_connection_that_has_had_its_requests_may_be_closed() -> None:
+    text = 'closes = "client"\nrequests-per-connection = 2\n[[exchange]]\nsend = "a"\nexpect = "b"\n'
+    limited = replace(contract("redis"), protocol=parse(text), file=parse(text))
+
+    assert limited.due(Heard((b"a",), b"b")).end is End.NOT
+    assert limited.due(Heard((b"aa",), b"bb")).end is End.MAY
+
+
+@pytest.mark.parametrize(
+    ("profile", "why"),
+    [
+        ("redis", ""),
+        ("dns", ""),
+        ("memcached", "takes values from answers"),
+        ("dns-tcp", "has lengths within answers"),
+        ("postgresql", "has lengths within answers"),
+        ("tftp", "has answers-from"),
+    ],
+)
+def test_what_cannot_be_planned_says_why(profile: str, why: str) -> None:
+    assert contract(profile).unexplored.endswith(why)
+    assert bool(contract(profile).unexplored) == bool(why)
 
 
 def test_only_promises_are_claimed() -> None:

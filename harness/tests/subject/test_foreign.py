@@ -44,7 +44,7 @@ def test_the_table_holds_together() -> None:
         assert server.name not in reference_servers().keys() | mutants().keys()
         for word in server.command.split():
             if word.startswith("{here}/"):
-                assert (bundle.root() / "fixtures" / "foreign" / word.removeprefix("{here}/")).is_file()
+                assert (bundle.root() / "fixtures" / "foreign" / word.removeprefix("{here}/")).exists()
 
 
 def test_an_entry_is_read() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness import bundle
-from harness.subject.answer import asked_for
+from harness.subject.answer import alternatives, asked_for
 from harness.subject.client_names import ALPHABETS, fresh, name, numbered, room
 from harness.subject.protocol import (
     DATAGRAM,
@@ -328,6 +328,35 @@ def test_a_content_is_as_long_as_its_length_says() -> None:
     assert not answer.whole(b"VALUE 12\r\nhello\r\nEND\r\n")
     assert Matching(re.compile(answer.regex.pattern + rb"|END\r\n")).whole(b"END\r\n")
     assert answer.taken(b"VALUE 5\r\nhello\r\nEND\r\n") == {}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "parts"),
+    [
+        (rb"a\n", [rb"a\n"]),
+        (rb"a\n|b|", [rb"a\n", b"b", b""]),
+        (rb"(a|b)\||[|)]|[]|]", [rb"(a|b)\|", rb"[|)]", rb"[]|]"]),
+        (rb"[^]|]\(|[\]|]", [rb"[^]|]\(", rb"[\]|]"]),
+    ],
+)
+def test_bars_of_a_regular_expression(pattern: bytes, parts: list[bytes]) -> None:
+    re.compile(pattern)
+    assert alternatives(pattern) == parts
+
+
+@pytest.mark.parametrize(
+    ("pattern", "answer"),
+    [
+        (rb"a\n|b", b"b"),
+        (rb"a\\n", rb"a\n"),
+        (rb"(?:a\n|b)", b"b"),
+        (rb"a\n?", b"a"),
+        (rb"a\n|b\n", b"b\n"),
+        (rb"(?x) a # \n", b"a"),
+    ],
+)
+def test_an_answer_is_whole_whatever_it_ends_with(pattern: bytes, answer: bytes) -> None:
+    assert Matching(re.compile(pattern)).whole(answer)
 
 
 @pytest.mark.parametrize(
