@@ -21,7 +21,7 @@ from harness.payload import TEXTS, KiB, MiB, octets, quote
 from harness.probe import option
 from harness.probe.client import Client
 from harness.probe.control import control
-from harness.probe.datagram import LARGEST_V4, LARGEST_V6, DatagramClient
+from harness.probe.datagram import LARGEST_V4, LARGEST_V6, DatagramClient, Received
 from harness.probe.ending import Ending, Leaving
 from harness.probe.moves import brought_to, states
 from harness.probe.probe import Attempt, Probe
@@ -76,6 +76,7 @@ __all__ = [
     "Raw",
     "RawListener",
     "RawPeer",
+    "Received",
     "Runtime",
     "Serve",
     "Session",

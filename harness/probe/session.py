@@ -162,6 +162,14 @@ class Session:
                 raise Mismatch(_asked(last), _came(came))
         client.close()
 
+    def ask_again(self, client: Client) -> None:
+        """All that a client which is in the middle of its session may ask once more; a claim that it is answered."""
+        if self._protocol.server_closes or not self._protocol.repeatable or not self._protocol.exchanges:
+            raise NotApplicable("needs a protocol in which a client may ask the same again on its connection")
+        for exchange in self._protocol.exchanges:
+            client.send_all(exchange.send)
+            _hear(client, exchange.answer)
+
     def leave_behind_words(self) -> None:
         """One client that says what it has said before, or what nobody asked it for, and leaves without an answer.
 
@@ -174,6 +182,17 @@ class Session:
             client.ending()
         client.close()
 
+    def serve_one_of_many(self) -> None:
+        """One client alone that says what one of a crowd does; a claim that it is served."""
+        if self._protocol.name != "echo":
+            self.serve()
+            return
+        client = self._probe.connect(self._subject)
+        for exchange in _words_of(1):
+            client.send_all(exchange.send)
+            _hear(client, exchange.answer)
+        client.close()
+
     def crowd(self, first: Client, size: int) -> Crowd:
         """So many clients at once, `first` among them, that is in the middle of its session; nobody speaks yet."""
         subject, protocol = self._subject, self._protocol
@@ -182,9 +201,8 @@ class Session:
         greeting = [] if protocol.greeting is None else [Exchange(b"", protocol.greeting)]
 
         def own(number: int, client: Client) -> Member:
-            words = f"I am client {number}\n".encode()
             theirs = protocol if client is first else protocol.of(number)
-            exchanges = [Exchange(words, Exactly(words))] if protocol.name == "echo" else list(theirs.exchanges)
+            exchanges = list(_words_of(number) if protocol.name == "echo" else theirs.exchanges)
             return Member(number, client, [*greeting, *exchanges], protocol.server_closes)
 
         one = own(1, first)
@@ -241,6 +259,12 @@ class Session:
             return ""
 
         self._probe.expect_soon(subject, "every datagram is received", left)
+
+
+def _words_of(number: int) -> tuple[Exchange, ...]:
+    """What the client of this number says to an echo server that many ask at once."""
+    words = f"I am client {number}\n".encode()
+    return (Exchange(words, Exactly(words)),)
 
 
 def _hear_datagram(client: DatagramClient, answer: Answer, who: str = "") -> None:
