@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness.record.facts import RequirementText
+from harness.record.result import READY
 from harness.verdict import Finding, Level, Verdict, worst
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 WORST_FIRST = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.DEVIATION)
 
 _VARIANTS = 6  # of one test that are named
+_LAYERS = {"services": 0, "udp": 0, "faults": 2, "lifecycle": 2, "stress": 3, "explore": 4}  # from the plain ones on
+_OTHERS = 1
 _LEVELS = (Level.MUST.value, Level.DOCUMENTED.value, Level.SHOULD.value, Level.MAY.value, "")
 
 
@@ -52,7 +55,7 @@ _MEANING = {
     Exit.HOLDS: "all required behaviour holds",
     Exit.MISSED: "required behaviour is missed",
     Exit.INTERRUPTED: "the run was interrupted",
-    Exit.BROKEN: "the harness itself broke: please report it",
+    Exit.BROKEN: "the harness itself broke, or the subject could not be started",
     Exit.USAGE: "the command line is not understood",
     Exit.NOTHING: "nothing was run",
     Exit.OPEN: "something stayed inconclusive, was lost, or differed between repetitions",
@@ -195,7 +198,10 @@ class Run:
 
     @cached_property
     def told(self) -> tuple[Told, ...]:
-        """What is not as it should be, the worst first: of one test and one requirement once, with all its variants."""
+        """What is not as it should be, the worst first: of one test and one requirement once, with all its variants.
+
+        Of those that are equally bad the plain behaviour comes first: what rests on it may go with it.
+        """
         groups: dict[tuple[str, ...], list[tuple[Result, Finding]]] = {}
         for row in self.rows:
             for finding in _complaints(row):
@@ -250,6 +256,14 @@ class Run:
         if code is not None and code in Exit.__members__.values():
             return Exit(code)
         return self.exit_code(self.facts.strict, interrupted=code is None, internal_error=code is not None)
+
+    @property
+    def meaning(self) -> str:
+        """What the exit code says of this run, in a line."""
+        errors = [finding for row in self.rows for finding in row.findings if finding.verdict is Verdict.ERROR]
+        if self.exit is Exit.BROKEN and errors and all(finding.expected == READY for finding in errors):
+            return "the subject could not be started for every test"
+        return self.exit.meaning
 
     def exit_code(self, strict: bool, interrupted: bool, internal_error: bool) -> Exit:
         """What the process answers with: 2 over 1 over 3 over 6 over 5 over 0; 4 never comes from a run.
@@ -317,7 +331,13 @@ def _complaints(row: Result) -> Iterable[Finding]:
     return (*found, Finding(row.verdict, requirement, "", row.reason or "no reason was recorded"))
 
 
-def _urgency(told: Told) -> tuple[bool, int, int, int, str]:
+def _urgency(told: Told) -> tuple[bool, int, int, tuple[int, str, int], int, str]:
     strength = told.level.removesuffix(" NOT")
     level = _LEVELS.index(strength) if strength in _LEVELS else len(_LEVELS)
-    return bool(told.known), WORST_FIRST.index(told.verdict), level, -len(told.seen), told.behaviour
+    return bool(told.known), WORST_FIRST.index(told.verdict), level, _plainness(told), -len(told.seen), told.behaviour
+
+
+def _plainness(told: Told) -> tuple[int, str, int]:
+    """How plain the behaviour is: what rests on it comes after it, in other suites and further down in its own file."""
+    layer = told.first.group.partition("/")[0]
+    return _LAYERS.get(layer, _OTHERS), told.first.nodeid.partition("::")[0], told.first.line
