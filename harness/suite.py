@@ -22,7 +22,7 @@ from harness.probe import malformed, option
 from harness.probe.client import Client
 from harness.probe.control import control
 from harness.probe.conversation import Conversation, DatagramConversation
-from harness.probe.datagram import LARGEST_V4, LARGEST_V6, DatagramClient
+from harness.probe.datagram import LARGEST_V4, LARGEST_V6, DatagramClient, Received
 from harness.probe.ending import Ending, Leaving
 from harness.probe.first_exchange import FirstExchange
 from harness.probe.moves import brought_to, states
@@ -83,6 +83,7 @@ __all__ = [
     "Raw",
     "RawListener",
     "RawPeer",
+    "Received",
     "Runtime",
     "Serve",
     "Session",

@@ -86,5 +86,5 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.close()
         return Exit.HOLDS
     except Exception:
-        sys.stderr.write(f"{traceback.format_exc()}sockspec: {Exit.BROKEN.meaning}\n")
+        sys.stderr.write(f"{traceback.format_exc()}sockspec: the harness itself broke: please report it\n")
         return Exit.BROKEN

@@ -7,6 +7,7 @@ anybody talks to it. Everything is made afresh for each test and gone after it; 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import socket
 from typing import TYPE_CHECKING, TypeAlias
@@ -19,7 +20,7 @@ from harness.lab.handle import Lab, LabUnavailable
 from harness.lab.near import HostNear, LabNear, is_loopback
 from harness.lab.relay import Relay
 from harness.lab.stack import stack
-from harness.plugin import naming
+from harness.plugin import naming, turns
 from harness.plugin.asking import slow_s
 from harness.plugin.options import Settings, place_of, settings_of
 from harness.plugin.repeating import repetition_of
@@ -230,19 +231,22 @@ def subject(
     offer = place_of(program if _settings.implementations else None, family)
     if reason := _settings.absent.get(offer) or (program.absent if program else ""):
         raise NotApplicable(reason)
-    judged: Judged
     if program is None:
         transport, host, port = external.parse(_settings.address)
         place = external.resolve(host, port, transport).get(family)
         if place is None:
             raise NotApplicable(f"{host} has no address of IP{family}")
-        judged = External(_settings.address, _settings.profile, transport, family, place)
-    else:
-        lab = request.getfixturevalue("lab")
-        judged = start(lab, program, family, environment(), ask=asker(lab))
-    request.node.stash[subject_key] = judged
-    yield judged
-    judged.close()
+        request.node.stash[subject_key] = judged = External(
+            _settings.address, _settings.profile, transport, family, place
+        )
+        yield judged
+        judged.close()
+        return
+    lab: Lab = request.getfixturevalue("lab")
+    begin = functools.partial(start, lab, program, family, environment(), ask=asker(lab))
+    with turns.started(None if program.ours else turns.others(request.config), begin) as subject:
+        request.node.stash[subject_key] = subject
+        yield subject
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ set-up: a fixture claims nothing.
 
 from __future__ import annotations
 
+import re
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from harness.spec.catalogue import Requirement
+
+
+_CONDITION = re.compile(r"assert (?P<actual>.+?) (?P<how>==|is not|is|!=|not in|in|<=|>=|<|>) (?P<expected>.+)")
+_WORDS = {
+    "==": "",
+    "is": "",
+    "!=": "another than ",
+    "is not": "another than ",
+    "in": "one of ",
+    "not in": "none of ",
+    "<": "less than ",
+    ">": "more than ",
+    "<=": "at most ",
+    ">=": "at least ",
+}
 
 
 @dataclass(frozen=True)
@@ -105,7 +121,20 @@ def _missed(raised: AssertionError, verdict: Verdict, requirement: str) -> Findi
         return Finding(verdict, requirement, raised.expected, raised.actual, str(raised))
     text = str(raised) or "an assertion without a message"
     first, _, rest = text.partition("\n")
-    return Finding(verdict, requirement, first, rest.strip().partition("\n")[0] or first, text)
+    shown = first if first.startswith("assert ") else rest.strip().partition("\n")[0]
+    expected, actual = _compared(shown)
+    if shown != first:  # what the test says is better than what its condition says
+        return Finding(verdict, requirement, first, f"{actual}, not {expected}" if expected else actual or first, text)
+    return Finding(verdict, requirement, expected or f"what the test asserts: {actual or first}", actual or first, text)
+
+
+def _compared(condition: str) -> tuple[str, str]:
+    """What an assert expected and what was there, from the condition as pytest shows it; "" where it does not tell."""
+    if told := _CONDITION.fullmatch(condition):
+        return f"{_WORDS[told['how']]}{told['expected']}", told["actual"]
+    if condition.startswith("assert not "):
+        return "", f"it is {condition.removeprefix('assert not ')}"
+    return "", condition.removeprefix("assert ")
 
 
 def _mistake(raised: BaseException, *, in_setup: bool) -> str:

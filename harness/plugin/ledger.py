@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness import budget, bundle
-from harness.plugin import naming, progress
+from harness.plugin import naming, progress, turns
 from harness.plugin.options import Settings, selection, settings_of
 from harness.plugin.selection import is_judged, selected_nothing
 from harness.plugin.verdicts import folder_key
@@ -276,6 +276,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if is_worker(config):
         return
     ledger = config.stash[ledger_key]
+    if why := turns.told(ledger.folder):
+        sys.stderr.write(f"sockspec: {why}\n")
     other_failures = session.testsfailed and not ledger.used
     code = ledger.end(int(exitstatus))
     if ledger.uncollected:

@@ -80,6 +80,8 @@ class Member:
         """What it is owed and did not get, in words; empty if it got all."""
         if not self.exchanges:
             return ""
+        if self._reads_to_end and self.exchanges[0].answer.whole(self.came):
+            return f"{self} got an answer of {count(len(self.came))}, and not the end of the stream (FIN) behind it"
         got = f"{count(len(self.came))} of its answer" if self.came else "no answer"
         return f"{self} got {got}" + (f", then {self.client.ended}" if self.client.ended else "")
 

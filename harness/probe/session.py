@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 from harness import budget
 from harness.payload import said
-from harness.probe.conversation import Conversation, DatagramConversation
+from harness.probe.conversation import Conversation, DatagramConversation, hear
 from harness.probe.crowd import Crowd, Member
 from harness.probe.ending import Ending
 from harness.subject.answer import NONE, PERHAPS, SOMETHING
@@ -186,15 +186,16 @@ class Session:
         client.close()
         return seconds
 
-    def talk(self, client: Client) -> None:
-        """All that is said in such a session once more, behind its beginning; a claim that the client is served.
+    def talk(self, client: Client, *, of: int = _OFTEN) -> None:
+        """All that is said in such a session once more, after its beginning; a claim that the client is served.
 
-        Of a server that sends without end a little more is read.
+        It is not applicable where a connection does not last for `of` times, as often as the test does it at most. Of a
+        server that sends without end a little more is read.
         """
         protocol = self._protocol
         if protocol.server_closes or not (protocol.repeatable and (protocol.exchanges or self._endless)):
             raise NotApplicable("needs a session in which all may be said again, and which the client ends")
-        if protocol.rounds(_OFTEN) < _OFTEN:
+        if protocol.rounds(of) < of:
             raise NotApplicable(
                 f"a connection lasts for {protocol.requests} requests: so says the file of the protocol"
             )
@@ -234,6 +235,17 @@ class Session:
             client.ending()
         client.close()
 
+    def serve_one_of_many(self) -> None:
+        """One client alone that says what one of a crowd does; a claim that it is served."""
+        if self._protocol.name != "echo":
+            self.serve()
+            return
+        client = self._probe.connect(self._subject)
+        for exchange in _words_of(1):
+            client.send_all(exchange.send)
+            hear(client, exchange.answer, self._protocol)
+        client.close()
+
     def crowd(self, first: Client, size: int) -> Crowd:
         """So many clients at once, `first` among them, that is in the middle of its session; nobody speaks yet."""
         subject, protocol = self._subject, self._protocol
@@ -242,8 +254,7 @@ class Session:
         greeting = [] if protocol.greeting is None else [Exchange(b"", protocol.greeting)]
 
         def own(number: int, client: Client) -> Member:
-            words = f"I am client {number}\n".encode()
-            exchanges = [Exchange(words, Exactly(words))]
+            exchanges = list(_words_of(number))
             if protocol.name != "echo":
                 exchanges = self._again(client) if client is first else list(fresh(protocol).exchanges)
             asked = [*([] if client is first else greeting), *exchanges]
@@ -321,3 +332,9 @@ class Session:
             return ""
 
         self._probe.expect_soon(subject, "every datagram is received", left)
+
+
+def _words_of(number: int) -> tuple[Exchange, ...]:
+    """What the client of this number says to an echo server that many ask at once."""
+    words = f"I am client {number}\n".encode()
+    return (Exchange(words, Exactly(words)),)

@@ -32,7 +32,7 @@ def render(run: Run, *, limit: int = LIMIT) -> str:
 
 
 def _lines(run: Run, limit: int) -> Iterator[str]:
-    yield f"## sockspec: {run.exit.meaning}"
+    yield f"## sockspec: {run.meaning}"
     yield ""
     yield f"{_counts(run.counts, len(run.lost))} · exit code {int(run.exit)}"
     yield ""

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness.record.facts import RequirementText
+from harness.record.result import READY
 from harness.report.causes import causes
 from harness.report.complaints import WORST_FIRST, complaints
 from harness.verdict import Finding, Level, Verdict, worst
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from harness.report.causes import Cause
 
 _VARIANTS = 6  # of one test that are named
+_LAYERS = {"services": 0, "udp": 0, "faults": 2, "lifecycle": 2, "stress": 3, "explore": 4}  # from the plain ones on
+_OTHERS = 1
 _LEVELS = (Level.MUST.value, Level.DOCUMENTED.value, Level.SHOULD.value, Level.MAY.value, "")
 
 
@@ -51,7 +54,7 @@ _MEANING = {
     Exit.HOLDS: "all required behaviour holds",
     Exit.MISSED: "required behaviour is missed",
     Exit.INTERRUPTED: "the run was interrupted",
-    Exit.BROKEN: "the harness itself broke: please report it",
+    Exit.BROKEN: "the harness itself broke, or the subject could not be started",
     Exit.USAGE: "the command line is not understood",
     Exit.NOTHING: "nothing was run",
     Exit.OPEN: "something stayed inconclusive, was lost, or differed between repetitions",
@@ -206,7 +209,10 @@ class Run:
 
     @cached_property
     def told(self) -> tuple[Told, ...]:
-        """What no cause explains, the worst first: of one test and one requirement once, with all its variants."""
+        """What no cause explains, the worst first: of one test and one requirement once, with all its variants.
+
+        Of those that are equally bad the plain behaviour comes first: what rests on it may go with it.
+        """
         explained = {(row.test, finding) for cause in self.causes for row, finding in cause.seen}
         seen = [(row, finding) for row in self.rows for finding in complaints(row)]
         return self._told((row, finding) for row, finding in seen if (row.test, finding) not in explained)
@@ -280,6 +286,14 @@ class Run:
             return Exit(code)
         return self.exit_code(self.facts.strict, interrupted=code is None, internal_error=code is not None)
 
+    @property
+    def meaning(self) -> str:
+        """What the exit code says of this run, in a line."""
+        errors = [finding for row in self.rows for finding in row.findings if finding.verdict is Verdict.ERROR]
+        if self.exit is Exit.BROKEN and errors and all(finding.expected == READY for finding in errors):
+            return "the subject could not be started for every test"
+        return self.exit.meaning
+
     def exit_code(self, strict: bool, interrupted: bool, internal_error: bool) -> Exit:
         """What the process answers with: 2 over 1 over 3 over 6 over 5 over 0; 4 never comes from a run.
 
@@ -334,10 +348,16 @@ def _behaviour(seen: tuple[tuple[Result, Finding], ...]) -> str:
     return f"{parts[0][0]}[{', '.join(variants)}]" if variants else parts[0][0]
 
 
-def _urgency(told: Told) -> tuple[bool, int, int, int, str]:
+def _urgency(told: Told) -> tuple[bool, int, int, tuple[int, str, int], int, str]:
     strength = told.level.removesuffix(" NOT")
     level = _LEVELS.index(strength) if strength in _LEVELS else len(_LEVELS)
-    return bool(told.known), WORST_FIRST.index(told.verdict), level, -len(told.seen), told.behaviour
+    return bool(told.known), WORST_FIRST.index(told.verdict), level, _plainness(told), -len(told.seen), told.behaviour
+
+
+def _plainness(told: Told) -> tuple[int, str, int]:
+    """How plain the behaviour is: what rests on it comes after it, in other suites and further down in its own file."""
+    layer = told.first.group.partition("/")[0]
+    return _LAYERS.get(layer, _OTHERS), told.first.nodeid.partition("::")[0], told.first.line
 
 
 def _plural(count: int, noun: str) -> str:

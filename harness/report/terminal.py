@@ -224,7 +224,7 @@ class _Page:
         yield f"{self.style(_FAINT, 'report')}  {self.report}"
         code = run.exit
         number = self.style(_EXIT_STYLE.get(code, "1;31"), str(int(code)))
-        yield f"{self.style(_FAINT, 'exit')}    {number}  {code.meaning}"
+        yield f"{self.style(_FAINT, 'exit')}    {number}  {run.meaning}"
 
     def counts(self, counts: Mapping[Verdict, int], between: str) -> str:
         return between.join(

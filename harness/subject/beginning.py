@@ -11,7 +11,7 @@ from harness.budget import Deadline, Stopwatch
 from harness.lab.ends import FAR
 from harness.subject import readiness
 from harness.subject.inventory import PORT
-from harness.subject.outcome import last_words, outcome
+from harness.subject.outcome import in_a_line, last_words, outcome
 from harness.subject.readiness import ANSWERED
 from harness.subject.state import PROTOCOLS, waiting
 from harness.wire.segment import Endpoint
@@ -51,6 +51,7 @@ class NotReady(Exception):  # noqa: N818 - a fact about the subject
         self.what = what
         self.usage = usage
         self.last_words = last_words(told) if told is not None else ""
+        self.in_a_line = f"{what}: {in_a_line(told)}" if told is not None else what
         lines = [what, f"  command: {' '.join(command)}"]
         if told is not None:
             lines += [f"  {line}" for line in outcome(told)]

@@ -2,7 +2,8 @@
 
 TCP makes up for all of it (RFC 9293 1, 3.8, 3.10.7), so a client sees nothing but time. Each check does one thing to
 the link and judges by what the client sees: the octets, in order, and the end of the stream. That the fault has acted
-is claimed by its block: one that never did makes the test inconclusive.
+is claimed by its block: one that never did makes the test inconclusive. So does a server that does not send the same
+octets back without the fault: it is not the link that it suffers from.
 
 The subject is a program with the TCP beneath it, be that the kernel's or the program's own.
 """
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Client, KiB, Mismatch, NotApplicable, covers, got, octets, requires, sent
+from harness.suite import Client, KiB, Mismatch, NotApplicable, control, covers, got, octets, requires, sent
 
 if TYPE_CHECKING:
     from harness.suite import Link, Pattern, Probe, Raw, Subject, Wire
@@ -41,6 +42,14 @@ COMPLAINTS = {
 }
 
 
+def serves(subject: Subject, probe: Probe, text: bytes = TEXT) -> None:
+    """The control: over a link that does nothing to it the text comes back, and the stream ends."""
+    with control():
+        client = probe.connect(subject)
+        expect_whole(client, text)
+        client.close()
+
+
 def expect_whole(client: Client, text: bytes = TEXT) -> None:
     """Claim that the text comes back, sent and read at once, and that the stream ends when the client ends its own."""
     client.expect_back(text)
@@ -52,6 +61,7 @@ def expect_whole(client: Client, text: bytes = TEXT) -> None:
 @pytest.mark.parametrize("what", LOST)
 def check_lost_segment_costs_no_octet(subject: Subject, probe: Probe, link: Link, what: str) -> None:
     """Data, an acknowledgment or a FIN that is lost, in either direction, is made up for."""
+    serves(subject, probe)
     for pattern in LOST[what]:
         client = probe.connect(subject)
         with link.drop(pattern, times=1):
@@ -64,6 +74,7 @@ def check_lost_segment_costs_no_octet(subject: Subject, probe: Probe, link: Link
 )
 def check_lost_segment_of_the_handshake_costs_no_connection(subject: Subject, probe: Probe, link: Link) -> None:
     """Three clients, of whom one loses its SYN, one the SYN ACK and one its ACK, are all served."""
+    serves(subject, probe, b"served")
     losses = [sent.SYN, got.SYN_ACK, sent.bare_ack()]
     if probe.room_for(subject, len(losses)) == len(losses):
         expect_served_in_spite_of(losses, subject, probe, link)
@@ -96,6 +107,8 @@ def expect_served_in_spite_of(losses: list[Pattern], subject: Subject, probe: Pr
 @covers("house:any/loss-and-reorder", "rfc9293:3.10.7.4/old-duplicate-data-re-acked")
 def check_doubled_segments_double_nothing(subject: Subject, probe: Probe, link: Link) -> None:
     """Every segment of a connection arrives twice, from SYN to FIN, and every octet comes back once."""
+    serves(subject, probe)
+
     with link.duplicate(sent.segment() | got.segment()):
         expect_whole(probe.connect(subject))
 
@@ -106,6 +119,7 @@ def check_overtaken_segment_is_put_in_its_place(
     subject: Subject, probe: Probe, wire: Wire, link: Link, whose: str
 ) -> None:
     """What is the first to be sent and the last to arrive, in either direction, keeps its place in the stream."""
+    serves(subject, probe)
     late, others_came = OVERTAKEN[whose]
     client = probe.connect(subject)
 
@@ -121,6 +135,7 @@ def check_overtaken_segment_is_put_in_its_place(
 @covers("rfc9293:3.10.7.4/out-of-order-fin-waits", "house:any/loss-and-reorder")
 def check_fin_that_overtakes_the_text_waits_for_it(subject: Subject, probe: Probe, wire: Wire, link: Link) -> None:
     """A FIN that arrives before the text it follows ends the stream behind the text, not in its place."""
+    serves(subject, probe, b"last words")
     client = probe.connect(subject)
 
     with link.hold(sent.data(), times=1):
@@ -135,8 +150,9 @@ def check_fin_that_overtakes_the_text_waits_for_it(subject: Subject, probe: Prob
 @covers("rfc9293:MUST-36", "house:any/loss-and-reorder")
 def check_lost_window_update_stops_nothing(subject: Subject, probe: Probe, wire: Wire, link: Link) -> None:
     """The client has closed its window, and the segment that opens it is lost: the server asks, and goes on."""
-    client = probe.connect(subject, receive_buffer=4 * KiB)
     text = octets(8 * KiB)  # whole with the server before it is owed: no segment of the client's opens the window, too
+    serves(subject, probe, text)
+    client = probe.connect(subject, receive_buffer=4 * KiB)
     try:
         client.send_all(text)
         wire.wait_for(client, got.acked(len(text)))
@@ -162,6 +178,7 @@ def check_lost_window_update_stops_nothing(subject: Subject, probe: Probe, wire:
 @covers("rfc9293:MUST-56", "rfc5927:5.2/hard-errors-soft-when-synchronized")
 def check_icmp_errors_cost_no_octet(subject: Subject, probe: Probe, wire: Wire, link: Link, raw: Raw) -> None:
     """ICMP errors about octets in flight, true or forged, leave the connection as it was."""
+    serves(subject, probe)
     client = probe.connect(subject)
 
     with link.hold(sent.acked(1)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.suite import Ending, KiB, State, covers, got, octets, option, requires, states
+from harness.suite import Ending, KiB, State, control, covers, got, octets, option, requires, states
 
 if TYPE_CHECKING:
     from harness.suite import Probe, Raw, Runtime, Serve, Wire
@@ -120,7 +120,8 @@ def test_port_of_a_killed_program_is_unreachable(runtime: Runtime, probe: Probe,
     wire.flow(client).expect_no(got.icmp("port unreachable"))
 
     runtime.process.kill()
-    assert runtime.process.wait_end(), "the control: it has ended"
+    with control():
+        assert runtime.process.wait_end(), "the control: it has ended"
     client.send(b"when it is dead")
 
     with requires("rfc1122:4.1.3.1/closed-udp-port-draws-port-unreachable"):

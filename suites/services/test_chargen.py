@@ -105,6 +105,8 @@ def check_streams_on_to_a_client_that_says_nothing_for_long(subject: Subject, pr
 @covers("rfc864:tcp/chargen-respects-flow-control")
 def check_stops_and_goes_on_with_its_reader(subject: Subject, probe: Probe, wire: Wire) -> None:
     """A client that stops reading closes the window; when it reads again it gets more, on the same connection."""
+    with control():
+        generates(subject, probe)
     client = probe.connect(subject, receive_buffer=4 * KiB)
 
     closed = wire.wait_for(client, sent.window(0))
@@ -155,7 +157,8 @@ def check_careful_close_ends_the_stream(subject: Subject, probe: Probe, wire: Wi
 
     client.half_close()
 
-    assert client.ending(limit=4 * MiB) is Ending.EOF
+    if (ending := client.ending(limit=4 * MiB)) is not Ending.EOF:
+        raise Mismatch(str(Ending.EOF), str(ending))
     flow = wire.flow(client)
     flow.expect(sent.FIN, got.FIN)
 
@@ -214,6 +217,8 @@ def check_a_client_that_does_not_read_blocks_nobody(subject: Subject, probe: Pro
 @covers("house:any/small-segments")
 def check_small_segments_and_a_tiny_window(subject: Subject, probe: Probe) -> None:
     """A client with segments of 88 octets and a window of a few hundred gets the stream as others do."""
+    with control():
+        generates(subject, probe)
     client = probe.connect(subject, receive_buffer=512, segment_size=88)
 
     expect_stream(client, 10 * KiB)

@@ -162,6 +162,8 @@ def check_lasts_while_nothing_is_said(subject: Subject, probe: Probe) -> None:
 @covers("rfc863:tcp/discard-ends-on-client-close")
 def check_fin_right_behind_the_text_is_seen(subject: Subject, probe: Probe, wire: Wire) -> None:
     """Text and FIN that wait together when the server looks are both taken: the stream ends, and nothing is reset."""
+    with control():
+        discards(subject, probe, octets(10 * KiB))
     with subject.paused():
         client = probe.connect(subject)
         client.send_all(octets(10 * KiB))
@@ -222,6 +224,8 @@ def check_an_idle_client_does_not_block_others(subject: Subject, probe: Probe) -
 @covers("house:any/small-segments")
 def check_small_segments_are_taken(subject: Subject, probe: Probe, wire: Wire) -> None:
     """A client whose segments hold 88 octets gets rid of all its text, and then hears the end of the stream."""
+    with control():
+        discards(subject, probe, octets(20 * KiB))
     client = probe.connect(subject, receive_buffer=512, segment_size=88)
 
     client.send_all(octets(20 * KiB))

@@ -270,14 +270,18 @@ def check_every_session_is_like_the_first(subject: Subject, probe: Probe, protoc
     A connection lasts for as many requests as the file says, where it says how many.
     """
     if not protocol.repeatable:
-        for _ in range(probe.affordable(ROUNDS)):
+        serves(subject, probe, protocol)
+        for _ in range(probe.affordable(ROUNDS) - 1):
             hold_session(subject, probe, protocol)
         return
     exchanges = len(protocol.exchanges)
     most = min(protocol.requests or ROUNDS * exchanges, ROUNDS * exchanges)  # requests on a connection
     talk, asked = greeted(subject, probe, protocol), 0
 
-    for number in range(probe.affordable(ROUNDS) * exchanges):
+    with control():
+        talk.converse()
+    asked = exchanges
+    for number in range(exchanges, probe.affordable(ROUNDS) * exchanges):
         if asked == most:
             talk.client.close()
             talk, asked = greeted(subject, probe, protocol), number % exchanges
@@ -326,8 +330,11 @@ def check_ends_with_fin_behind_its_last_answer(subject: Subject, probe: Probe, w
     if not protocol.server_closes:
         raise NotApplicable("the client closes: so says the file of the protocol")
     talk = greeted(subject, probe, protocol)
+    with control():
+        talk.converse(until=-1)
 
-    talk.converse()
+    talk.say(len(protocol.exchanges) - 1)
+    talk.hear(len(protocol.exchanges) - 1)
     talk.expect_end()
 
     wire.flow(talk.client).expect(sent.data(), got.FIN)

@@ -29,6 +29,7 @@ CLIENTS = 1000  # what a select() of 1024 descriptors still has room for
 def check_serves_a_thousand_clients_at_once(subject: Subject, probe: Probe, session: Session) -> None:
     """1000 clients connect before the first of them speaks; then all speak, and each gets what it is owed."""
     with control():
+        session.serve_one_of_many()
         first = session.begin()
     served = session.has_answered(first)
     crowd = session.crowd(first, CLIENTS)

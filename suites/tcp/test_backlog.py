@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Client, Ending, covers, got, sent
+from harness.suite import Client, Ending, control, covers, got, sent
 
 if TYPE_CHECKING:
     from harness.suite import Attempt, Link, Probe, Raw, Serve, Subject, Wire
@@ -63,6 +63,7 @@ def test_who_waits_beyond_the_backlog_gets_in_when_the_queue_drains(serve: Serve
     assert bytes.fromhex(subject.tell("read 100")) == b"patient"
 
 
+@control()
 def last_place_taken_twice(subject: Subject, probe: Probe, wire: Wire, link: Link) -> Attempt:
     """Fill the queue of listen(2) but for one place, then complete two handshakes at once; the second one overflows.
 

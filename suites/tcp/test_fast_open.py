@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import covers, got, option
+from harness.suite import control, covers, got, option
 
 if TYPE_CHECKING:
     from harness.suite import Raw, RawPeer, Serve, Step, Subject
@@ -21,6 +21,7 @@ ASKING = MSS + option.other(FAST_OPEN) + option.NOP * 2
 PENDING = 2  # Fast Open connections that may wait for the end of their handshake
 
 
+@control()
 def serving(serve: Serve, *, pending: int = 5) -> Subject:
     """A listener that serves Fast Open, with so many connections at most whose handshake has not ended."""
     subject = serve(slow_timers=True)
@@ -40,6 +41,7 @@ def cookie_in(answer: Step) -> bytes | None:
     return None
 
 
+@control()
 def given_cookie(subject: Subject, raw: Raw) -> bytes:
     """A cookie that the subject has given to our host."""
     peer = raw.peer(subject)
@@ -124,6 +126,7 @@ def test_no_more_than_so_many_handshakes_are_open(serve: Serve, raw: Raw) -> Non
 
     answers = [opening(subject, raw, cookie, b"early")[1].ack for _ in range(PENDING + 3)]
 
-    assert answers[0] == 6, "the control: the cookie is worth something"
+    with control():
+        assert answers[0] == 6, "the control: the cookie is worth something"
     assert answers.count(6) <= PENDING, f"{answers.count(6)} of {len(answers)} were believed"
     assert set(answers) == {1, 6}, "the others are answered as any SYN"

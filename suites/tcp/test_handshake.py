@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import checksum_fault, covers, got, option
+from harness.suite import checksum_fault, control, covers, got, option
 
 if TYPE_CHECKING:
     from harness.suite import Raw, RawPeer, Serve, Subject, Wire
@@ -149,8 +149,9 @@ def test_options_come_only_in_answer_to_the_same(serve: Serve, raw: Raw) -> None
     offered = raw.peer(subject).handshake(EVERY_OPTION).segment.options
 
     assert (answer.window_scale, answer.timestamps) == (None, None), "not offered, so not answered"
-    assert offered.window_scale is not None, "the control: the window scale is answered where it is offered"
-    assert offered.timestamps is not None, "the control: timestamps are answered where they are offered"
+    with control():
+        assert offered.window_scale is not None, "the control: the window scale is answered where it is offered"
+        assert offered.timestamps is not None, "the control: timestamps are answered where they are offered"
 
 
 @covers("rfc9293:MUST-65", "rfc2018:2/sack-permitted-only-on-syn", "rfc9293:MUST-68", "rfc9293:MUST-69")
@@ -162,7 +163,8 @@ def test_options_of_the_handshake_stay_in_the_handshake(serve: Serve, raw: Raw) 
     largest_segment(subject, peer)
 
     syn, *others = (step.segment.options for step in peer.flow().pick(got.segment(without="RST")))
-    assert syn.mss, "the control: the SYN ACK has options"
+    with control():
+        assert syn.mss, "the control: the SYN ACK has options"
     for options in (syn, *others):
         assert not options.malformed, "the options are well-formed"
     for options in others:
@@ -179,7 +181,8 @@ def test_every_checksum_is_right(serve: Serve, raw: Raw, wire: Wire) -> None:
 
     got_frames = [frame for frame in wire.capture().frames if not frame.sent]
 
-    assert len(got_frames) > 8, "the control: there was something to look at"
+    with control():
+        assert len(got_frames) > 8, "the control: there was something to look at"
     assert [checksum_fault(frame) for frame in got_frames] == [""] * len(got_frames)
 
 

@@ -10,7 +10,7 @@ import functools
 import socket
 from typing import TYPE_CHECKING, Any
 
-from harness.suite import covers, families, got, raises, requires
+from harness.suite import control, covers, families, got, raises, requires
 
 if TYPE_CHECKING:
     from harness.suite import Raw, RawPeer, Runtime, Step
@@ -25,6 +25,7 @@ HEADERS = {"v4": 40, "v6": 60}  # octets of IP and TCP, without options
 RECVERR = {"v4": (socket.IPPROTO_IP, 11), "v6": (socket.IPPROTO_IPV6, 25)}  # IP_RECVERR, IPV6_RECVERR
 
 
+@control()
 def in_flight(runtime: Runtime, raw: Raw, data: bytes = b"in flight", *, told: bool = False) -> tuple[Any, Any, Step]:
     """A connection, its raw peer, and data of ours that is not acknowledged; with `told`, errors are reported."""
     with runtime.listener() as listener:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import covers, got, option, raises, sent
+from harness.suite import control, covers, got, option, raises, sent
 
 if TYPE_CHECKING:
     from harness.suite import Raw, RawPeer, Serve, Step, Subject
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 KEEP_ALIVE = ("SOL_SOCKET SO_KEEPALIVE 1", "IPPROTO_TCP TCP_KEEPIDLE 1", "IPPROTO_TCP TCP_KEEPINTVL 1")
 
 
+@control()
 def established(serve: Serve, raw: Raw, *settings: str, options: bytes | None = None) -> tuple[Subject, RawPeer]:
     """A subject that has accepted a raw peer with these TCP options, and has made these settings of its socket."""
     subject = serve()

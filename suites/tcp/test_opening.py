@@ -11,7 +11,7 @@ import errno
 import socket
 from typing import TYPE_CHECKING, Any
 
-from harness.suite import Endpoint, covers, families, got, raises, requires
+from harness.suite import Endpoint, control, covers, families, got, raises, requires
 
 if TYPE_CHECKING:
     from harness.suite import Probe, Raw, RawPeer, Runtime
@@ -20,6 +20,7 @@ SILENT = 7  # a port of the raw peer
 NO_HOST = {"v4": ("255.255.255.255", "10.9.0.255", "224.0.0.1"), "v6": ("ff02::1", "ff0e::1")}
 
 
+@control()
 def connecting(runtime: Runtime, raw: Raw) -> tuple[Any, Any, RawPeer]:
     """A socket in SYN-SENT, its connect() that waits, and the peer that has heard the SYN."""
     ours = runtime.tcp()

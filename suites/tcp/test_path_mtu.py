@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from harness.suite import covers, families, got, requires
+from harness.suite import control, covers, families, got, requires
 
 if TYPE_CHECKING:
     from harness.suite import Raw, RawPeer, Runtime, Step, Wire
@@ -21,6 +21,7 @@ LEAST_OF_V6 = 1280  # octets: every link of IPv6 takes so much (RFC 8200 5)
 DONT_FRAGMENT = 0x40  # in the octet of an IPv4 header that follows its identification
 
 
+@control()
 def connected(runtime: Runtime, raw: Raw) -> tuple[Any, RawPeer]:
     """A connection with a raw peer that acknowledges nothing by itself."""
     with runtime.listener() as listener:
@@ -52,7 +53,8 @@ def test_nothing_may_be_fragmented_on_its_way(runtime: Runtime, raw: Raw, wire: 
 
     packets = [wire.frame(step.number).octets[14:] for step in peer.flow().pick(got.segment())]
 
-    assert len(packets) >= 3, "the control: there were several"
+    with control():
+        assert len(packets) >= 3, "the control: there were several"
     assert [packet[6] & DONT_FRAGMENT for packet in packets] == [DONT_FRAGMENT] * len(packets)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import NotApplicable, State, covers, got, octets, option, sent
+from harness.suite import NotApplicable, State, control, covers, got, octets, option, sent
 
 if TYPE_CHECKING:
     from harness.suite import Raw, RawPeer, Runtime, Serve, Subject
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SACK = option.mss(1400) + option.SACK_PERMITTED
 
 
+@control()
 def established(
     serve: Serve, raw: Raw, options: bytes | None = None, *, timestamps: bool = False
 ) -> tuple[Subject, RawPeer]:

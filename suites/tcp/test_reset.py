@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import KiB, State, brought_to, covers, got, octets, raises, states
+from harness.suite import KiB, State, brought_to, control, covers, got, octets, raises, states
 
 if TYPE_CHECKING:
     from harness.suite import Raw, RawPeer, Serve
@@ -105,6 +105,7 @@ def test_reset_counts_while_the_window_is_closed(serve: Serve, raw: Raw) -> None
     assert states(subject) == [], "the connection is gone"
 
 
+@control()
 def fill_window(peer: RawPeer) -> None:
     """Send until the subject, which does not read, offers no window any more."""
     offer = peer.flow().pick(got.ACK)[-1]
@@ -155,7 +156,8 @@ def test_reset_of_a_half_open_connection_is_not_told(serve: Serve, raw: Raw) -> 
     peer = raw.peer(subject)
     peer.send_syn()
     peer.expect(got.SYN_ACK)
-    assert states(subject) == [State.SYN_RECEIVED], "the control"
+    with control():
+        assert states(subject) == [State.SYN_RECEIVED], "the control"
 
     peer.send("RST")
 

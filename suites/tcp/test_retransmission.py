@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.suite import KiB, covers, got, octets, option, requires, sent
+from harness.suite import KiB, control, covers, got, octets, option, requires, sent
 
 if TYPE_CHECKING:
     from harness.suite import Raw, RawPeer, Runtime, Serve, Step, Subject
@@ -23,6 +23,7 @@ SILENT = 7  # a port of the raw peer
 R2_OF_A_SYN = 180  # seconds (RFC 9293 3.8.3)
 
 
+@control()
 def established(serve: Serve, raw: Raw, options: bytes = MSS, *, slow_timers: bool = False) -> tuple[Subject, RawPeer]:
     """A subject that has accepted a raw peer which acknowledges nothing by itself, with room for 100 KiB to send."""
     subject = serve(slow_timers=slow_timers)
@@ -139,6 +140,7 @@ def answering_late(serve: Serve, raw: Raw) -> tuple[Subject, RawPeer]:
     return subject, peer
 
 
+@control()
 def attempt(runtime: Runtime, raw: Raw) -> tuple[Any, RawPeer]:
     """A socket in SYN-SENT that nobody answers, and the peer that hears its SYNs."""
     ours = runtime.tcp()

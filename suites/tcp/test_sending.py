@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import KiB, covers, got, option
+from harness.suite import KiB, control, covers, got, option
 
 if TYPE_CHECKING:
     from harness.suite import Probe, Raw, RawPeer, Serve, Subject, Wire
 
 
+@control()
 def established(serve: Serve, raw: Raw, *options: str) -> tuple[Subject, RawPeer]:
     """A subject that has accepted a raw peer which acknowledges nothing by itself, with these socket options set."""
     subject = serve(slow_timers=True)
@@ -103,7 +104,8 @@ def test_last_segment_of_what_was_sent_has_psh(serve: Serve, raw: Raw, size: int
     subject.tell(f"send-pattern {size} 7")
 
     last = max(peer.flow().pick(got.data()), key=lambda step: step.end)
-    assert last.end == 1 + size, "the control: all is sent"
+    with control():
+        assert last.end == 1 + size, "the control: all is sent"
     assert "PSH" in str(last.flags).split(), "the last segment has PSH"
 
 
@@ -115,7 +117,8 @@ def test_what_is_queued_goes_in_full_segments(serve: Serve, raw: Raw) -> None:
 
     for _ in range(30):
         subject.tell(f"send {b'x'.hex() * 100}")
-    assert sizes(peer) == [], "the control: the window is shut"
+    with control():
+        assert sizes(peer) == [], "the control: the window is shut"
     peer.send("ACK")
 
     peer.expect_at_once(got.data())
@@ -169,6 +172,7 @@ def test_time_to_live_is_as_told(serve: Serve, raw: Raw, wire: Wire) -> None:
 # -- the amount that is in flight -------------------------------------------------------------------------------------
 
 
+@control()
 def ten_in_flight(serve: Serve, raw: Raw) -> tuple[Subject, RawPeer]:
     """A subject with ten segments in flight, and more that waits."""
     subject, peer = established(serve, raw, f"SOL_SOCKET SO_SNDBUF {100 * KiB}")
@@ -177,9 +181,10 @@ def ten_in_flight(serve: Serve, raw: Raw) -> tuple[Subject, RawPeer]:
     return subject, peer
 
 
+@control()
 def let_age(subject: Subject, probe: Probe) -> None:
     """Wait until the last segment is older than 1 ms: till then Linux may let a large write wait for a further ACK."""
-    assert probe.at_rest(subject), "the control: it has done what it can"
+    assert probe.at_rest(subject), "it has done what it can"
 
 
 @covers("rfc5681:3.1/initial-window-bounded", "rfc6928:2/initial-window-ten-segments")
@@ -204,7 +209,8 @@ def test_an_acknowledgment_releases_two_segments_at_most(serve: Serve, raw: Raw,
         peer.send("ACK", ack=1 + 1000 * turn)
         sent_by_now = sum(sizes(peer))
         assert sent_by_now <= before + 2000 * turn, f"after {turn} ACKs {sent_by_now - before} octets more"
-    assert sum(sizes(peer)) > before, "the control: it goes on"
+    with control():
+        assert sum(sizes(peer)) > before, "the control: it goes on"
 
 
 @covers("rfc5681:3.2/fast-retransmit-on-three-dups")

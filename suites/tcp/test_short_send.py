@@ -5,13 +5,21 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-from harness.suite import Ending, KiB, MiB, covers, got, octets, profiles, raises, requires, sent, wall_clock
+from harness.suite import Ending, KiB, MiB, control, covers, got, octets, profiles, raises, requires, sent, wall_clock
 
 if TYPE_CHECKING:
     from harness.suite import Probe, Serve, Subject, Wire
 
 MUCH = 4 * MiB  # octets: more than the buffers of both kernels take together
 STALL = 1.3  # seconds: more than the second that is a favourite limit of send(), and short for a person at a keyboard
+
+
+def serves(subject: Subject, probe: Probe, text: bytes) -> None:
+    """The control: to a client that reads as it comes, the text comes back."""
+    with control():
+        client = probe.connect(subject)
+        client.expect_back(text)
+        client.close()
 
 
 @covers("posix:send/send-returns-bytes-accepted", "posix:send/full-buffer-gives-eagain")
@@ -50,7 +58,8 @@ def test_short_sends_resume_where_they_stopped(serve: Serve, probe: Probe) -> No
     subject.tell("close")
 
     client.expect_end(Ending.EOF)
-    assert shorts > 1, "the control: send() was short more than once"
+    with control():
+        assert shorts > 1, "the control: send() was short more than once"
 
 
 @covers("rfc9293:MUST-37", "rfc9293:MUST-36")
@@ -90,8 +99,9 @@ def test_blocking_send_waits_until_all_is_taken(serve: Serve, probe: Probe, wire
 @covers("rfc862:tcp/returns-every-octet", "rfc862:tcp/one-way-stall-loses-nothing")
 def check_slow_reader_gets_every_octet(subject: Subject, probe: Probe, wire: Wire) -> None:
     """A client that reads nothing for longer than a second gets every octet once, in order, and nobody else's."""
-    client, other = probe.connect(subject, receive_buffer=4 * KiB), probe.connect(subject)
     text, others = octets(MUCH), octets(MiB, seed=1)
+    serves(subject, probe, text)
+    client, other = probe.connect(subject, receive_buffer=4 * KiB), probe.connect(subject)
 
     taken = client.fill(text)
     wire.wait_for(client, sent.window(0))
@@ -109,6 +119,7 @@ def check_slow_reader_gets_every_octet(subject: Subject, probe: Probe, wire: Wir
 @covers("rfc862:tcp/slow-reader-does-not-block")
 def check_slow_reader_does_not_block_others(subject: Subject, probe: Probe, wire: Wire) -> None:
     """While one client does not read its echo, another one is served."""
+    serves(subject, probe, b"and me?")
     slow, other = probe.connect(subject, receive_buffer=4 * KiB), probe.connect(subject)
 
     slow.fill(octets(MUCH))

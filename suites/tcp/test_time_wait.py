@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Ending, State, covers, got, option, sent
+from harness.suite import Ending, State, control, covers, got, option, sent
 
 if TYPE_CHECKING:
     from harness.suite import Client, Link, Probe, Raw, RawPeer, Serve, Subject, Wire
@@ -23,6 +23,7 @@ def states(subject: Subject, side: str = "far") -> list[State]:
     return [State(entry["state"]) for entry in subject.sockets(side=side)]
 
 
+@control()
 def connected(serve: Serve, probe: Probe) -> tuple[Subject, Client]:
     """A subject, and a client that it has accepted."""
     subject = serve()
@@ -31,6 +32,7 @@ def connected(serve: Serve, probe: Probe) -> tuple[Subject, Client]:
     return subject, client
 
 
+@control()
 def in_time_wait(subject: Subject, raw: Raw, *, timestamps: bool = False) -> RawPeer:
     """A connection that the subject closed first, and that is over."""
     peer = raw.connect(subject, timestamps=timestamps)
@@ -39,7 +41,7 @@ def in_time_wait(subject: Subject, raw: Raw, *, timestamps: bool = False) -> Raw
     peer.expect(got.FIN)
     peer.send("FIN ACK")
     peer.expect(got.segment(ack=peer.snd_nxt))
-    assert states(subject) == [State.TIME_WAIT], "the control: the subject is in TIME-WAIT"
+    assert states(subject) == [State.TIME_WAIT], "the subject is in TIME-WAIT"
     return peer
 
 
@@ -248,7 +250,8 @@ def test_lingering_close_waits_for_the_acknowledgment(serve: Serve, raw: Raw, pr
 
     subject.tell_later("close")
     peer.expect(got.FIN)
-    assert probe.at_rest(subject), "the control: it has done what it can"
+    with control():
+        assert probe.at_rest(subject), "the control: it has done what it can"
     assert not subject.has_answered, "close() waits"
     peer.acknowledge()
 
@@ -288,7 +291,8 @@ def test_orphan_does_not_wait_for_ever_for_our_fin(serve: Serve, raw: Raw, probe
     subject.tell("close")
     peer.expect(got.FIN)
     peer.expect_silence()
-    assert states(subject) == [State.FIN_WAIT_2], "the control: it waits"
+    with control():
+        assert states(subject) == [State.FIN_WAIT_2], "the control: it waits"
 
     probe.expect_soon(subject, "the connection is forgotten", lambda: "it is there" if states(subject) else "")
     peer.send("FIN ACK")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import KiB, covers, got, octets, option
+from harness.suite import KiB, control, covers, got, octets, option
 
 if TYPE_CHECKING:
     from harness.suite import Probe, Raw, RawPeer, Serve, Subject
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SMALL = 100  # octets of a segment, so that the first ten are sent without waiting for an acknowledgment
 
 
+@control()
 def established(
     serve: Serve, raw: Raw, options: bytes | None = None, *, buffer: int = 0, window: int = 0xFFFF
 ) -> tuple[Subject, RawPeer]:
@@ -138,7 +139,8 @@ def test_shift_above_14_counts_as_14(serve: Serve, raw: Raw, probe: Probe) -> No
 def test_window_of_the_syn_ack_is_not_scaled(serve: Serve, raw: Raw) -> None:
     """The field of the SYN ACK counts octets, that of the segments behind it units: both tell about the same."""
     subject, peer = established(serve, raw, option.mss(1400) + option.window_scale(7))
-    assert peer.flow().pick(got.SYN)[0].segment.options.window_scale, "the control: the subject scales"
+    with control():
+        assert peer.flow().pick(got.SYN)[0].segment.options.window_scale, "the control: the subject scales"
 
     peer.send("PSH ACK", b"x")
 
@@ -156,7 +158,8 @@ def test_nothing_new_is_sent_into_a_window_that_shrank(serve: Serve, raw: Raw) -
     subject, peer = established(serve, raw, option.mss(SMALL))
     peer.acknowledges = False
     subject.tell("send-pattern 5000 7")
-    assert in_flight(peer) == 10 * SMALL, "the control: ten segments are in flight"
+    with control():
+        assert in_flight(peer) == 10 * SMALL, "the control: ten segments are in flight"
 
     peer.send("ACK", ack=1 + 2 * SMALL, window=SMALL)
     assert in_flight(peer) == 10 * SMALL, "nothing new came"
@@ -174,7 +177,8 @@ def test_window_that_shrank_to_zero_is_probed(serve: Serve, raw: Raw) -> None:
     subject, peer = established(serve, raw, option.mss(SMALL))
     peer.acknowledges = False
     subject.tell("send-pattern 300 7")
-    assert in_flight(peer) == 3 * SMALL, "the control: three segments are in flight"
+    with control():
+        assert in_flight(peer) == 3 * SMALL, "the control: three segments are in flight"
     peer.expect(got.data() & got.segment(seq=1 + 2 * SMALL))
 
     shut(peer)
@@ -194,7 +198,7 @@ def test_no_small_segment_is_sent_because_the_window_opened_a_little(serve: Serv
     subject, peer = established(serve, raw, option.mss(1000))
     shut(peer)
     subject.tell("send-pattern 8000 7")
-    assert in_flight(peer) == 0, "the control: the window is shut"
+    assert in_flight(peer) == 0, "nothing is sent while the window is shut"
 
     peer.send("ACK", window=10)
     assert in_flight(peer) == 0, "nothing is sent into ten octets"
@@ -238,7 +242,8 @@ def test_right_edge_never_moves_back(serve: Serve, raw: Raw) -> None:
         peer.send("PSH ACK", bytes(50), seq=1 + place)
 
     edges = [step.right_edge for step in peer.flow().pick(got.ACK)]
-    assert len(edges) > 3, "the control: there were several"
+    with control():
+        assert len(edges) > 3, "the control: there were several"
     assert edges == sorted(edges), "the right edge never moved to the left"
 
 

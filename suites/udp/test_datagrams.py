@@ -2,10 +2,14 @@
 
 UDP promises neither order nor delivery; the link loses nothing, and a burst here fits any receive buffer, so what is
 missing was lost by the server. In which order it answers is its own affair.
+
+To show that something does not come, a further datagram is sent, whose answer must: the fence. One that is not answered
+misses what every datagram is owed, one answer, and not what was waited for.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -23,16 +27,21 @@ from harness.suite import (
     covers,
     got,
     quote,
+    requires,
     sent,
 )
 
 if TYPE_CHECKING:
-    from harness.suite import DatagramClient, Probe, Raw, Subject, Wire
+    from collections.abc import Iterator
+
+    from harness.suite import DatagramClient, Probe, Raw, Received, Subject, Wire
 
 PROFILES = ("udp-echo",)
 
 BURST = 50  # datagrams of up to a few hundred octets: the kernel counts less than 1 KiB for each, and holds 208 KiB
 FENCE = b"the fence: what must be answered. " * 3  # long, so that a server that pads answers it all the same
+
+ONE_EACH = "rfc862:udp/one-in-one-out"
 
 LARGEST = {"v4": LARGEST_V4, "v6": LARGEST_V6}
 SIZES = (1, 255, 256, 257, 512, 1000, 1023, 1024, 1472, 1473, 2048, 4096, 8192)
@@ -42,6 +51,29 @@ def serves(subject: Subject, probe: Probe) -> None:
     """The control of those tests that do something bad to the server: before it, it serves."""
     with control():
         probe.datagrams(subject).expect_back(FENCE)
+
+
+@contextlib.contextmanager
+def answered(behind: str) -> Iterator[None]:
+    """What is sent in the block is owed an answer like every datagram: one that does not come is missed as such."""
+    try:
+        yield
+    except Mismatch as missed:
+        expected = f"each datagram is answered, also one {behind}: {missed.expected}"
+        with requires(ONE_EACH):
+            raise Mismatch(expected, missed.actual, details=missed.details) from missed
+
+
+def beside(client: DatagramClient, behind: str) -> list[Received]:
+    """What comes beside the answer to the fence, which is sent now."""
+    with answered(behind):
+        return client.beside(FENCE)
+
+
+def expect_nothing_more(client: DatagramClient) -> None:
+    """Claim that nothing comes to this client but the answer to the fence."""
+    if extra := beside(client, "behind those before"):
+        raise Mismatch("no further datagram", f"{len(extra)} more: {extra[0]}")
 
 
 def ruler(size: int) -> bytes:
@@ -60,7 +92,7 @@ def expect_each_once(client: DatagramClient, wanted: list[bytes]) -> None:
     while len(came) < len(wanted) and (answer := client.receive()) is not None:
         came.append(answer.octets)
     if len(came) == len(wanted):
-        came += [extra.octets for extra in client.beside(FENCE)]
+        came += [extra.octets for extra in beside(client, "behind the burst")]
     missing, extra = Counter(wanted) - Counter(came), Counter(came) - Counter(wanted)
     if missing or extra:
         said = [f"{missing.total()} of them did not come, first {quote(min(missing))}"] if missing else []
@@ -96,28 +128,31 @@ def check_short_one_after_a_long_one(subject: Subject, probe: Probe) -> None:
     client.expect_back(b"s")
 
 
-@covers("rfc862:udp/empty")
+@covers("rfc862:udp/empty", ONE_EACH)
 def check_empty_datagram_comes_back_empty(subject: Subject, probe: Probe, wire: Wire) -> None:
     """A datagram without data is a datagram: it is answered by one, and the service goes on."""
     serves(subject, probe)
     client = probe.datagrams(subject)
 
     client.expect_back(b"")
-    client.expect_back(b"still there?")
+    with answered("behind an empty one"):
+        client.expect_back(b"still there?")
 
     wire.flow(client).expect(sent.datagram(size=0), got.datagram(size=0), sent.datagram(), got.datagram())
 
 
-@covers("rfc862:udp/maximal", "rfc768:Fields/at-most-65507-octets-over-ipv4")
+@covers("rfc862:udp/maximal", "rfc768:Fields/at-most-65507-octets-over-ipv4", ONE_EACH)
 def check_largest_datagram_comes_back(subject: Subject, probe: Probe) -> None:
     """The largest datagram that there can be comes back whole, and the service goes on."""
+    serves(subject, probe)
     client = probe.datagrams(subject)
 
     client.expect_back(ruler(LARGEST[subject.family]))
-    client.expect_back(b"still there?")
+    with answered("behind the largest"):
+        client.expect_back(b"still there?")
 
 
-@covers("rfc862:udp/no-truncation")
+@covers("rfc862:udp/no-truncation", ONE_EACH)
 def check_no_answer_is_cut_short(subject: Subject, probe: Probe) -> None:
     """A datagram that is too large for the server is not answered with a part of itself: whole, or not at all."""
     serves(subject, probe)
@@ -128,7 +163,7 @@ def check_no_answer_is_cut_short(subject: Subject, probe: Probe) -> None:
     for size in (513, 1025, 1501, 2049, 4097, 8193, 9217, 16_385, 32_769, LARGEST[subject.family]):
         asked.add(whole := ruler(size))
         client.send(whole)
-        for answer in client.beside(FENCE):
+        for answer in beside(client, f"behind one of {size} octets"):
             if answer.octets not in asked:
                 raise Mismatch(f"a datagram of {size} octets comes back whole, or not at all", str(answer))
 
@@ -136,6 +171,7 @@ def check_no_answer_is_cut_short(subject: Subject, probe: Probe) -> None:
 @covers("rfc862:udp/fragments", "rfc1122:3.3.2/reassembly-up-to-emtu-r")
 def check_fragments_are_put_together(subject: Subject, probe: Probe, wire: Wire) -> None:
     """A datagram larger than the MTU arrives in fragments, is answered whole, and the answer is one datagram."""
+    serves(subject, probe)
     client = probe.datagrams(subject)
 
     client.expect_back(ruler(4000))
@@ -152,7 +188,7 @@ def check_one_answer_for_one_datagram(subject: Subject, probe: Probe, wire: Wire
     client = probe.datagrams(subject)
 
     client.expect_back(b"one")
-    client.expect_nothing_before(FENCE)
+    expect_nothing_more(client)
 
     wire.flow(client).expect_only(sent.datagram(), got.datagram(), sent.datagram(), got.datagram())
 
@@ -194,9 +230,11 @@ def check_datagram_from_its_own_port_draws_one_answer_at_most(
     twin = raw.datagrams(subject, port=subject.address.port)
 
     twin.send(b"echo, echo")
-    serves(subject, probe)
+    with answered("behind one from its own port"):
+        probe.datagrams(subject).expect_back(FENCE)
 
-    assert len(wire.flow(twin).pick(got.datagram())) <= 1, "one answer, or none"
+    if len(answers := wire.flow(twin).pick(got.datagram())) > 1:
+        raise Mismatch("one answer, or none", f"{len(answers)} came")
 
 
 @covers("rfc862:udp/reply-address")
@@ -220,9 +258,10 @@ def check_answer_comes_from_the_address_asked(subject: Subject, probe: Probe) ->
         probe.datagrams(subject, to=address).expect_back(b"who are you?")
 
 
-@covers("rfc862:udp/to-the-sender-only")
+@covers("rfc862:udp/to-the-sender-only", ONE_EACH)
 def check_every_client_gets_its_own(subject: Subject, probe: Probe) -> None:
     """Clients that take turns, in either order, each get what they sent, and nothing of the others."""
+    serves(subject, probe)
     everybody = [probe.datagrams(subject) for _ in range(20)]
 
     for number in range(3):
@@ -230,12 +269,13 @@ def check_every_client_gets_its_own(subject: Subject, probe: Probe) -> None:
             client.expect_back(f"client {name} says {number}".encode())
 
     for client in everybody:
-        client.expect_nothing_before(FENCE)
+        expect_nothing_more(client)
 
 
-@covers("rfc862:udp/to-the-sender-only")
+@covers("rfc862:udp/to-the-sender-only", ONE_EACH)
 def check_clients_of_the_same_port_number_are_told_apart(subject: Subject, probe: Probe, raw: Raw, wire: Wire) -> None:
     """A client is an address and a port: two hosts whose clients have the same port number each get their own."""
+    serves(subject, probe)
     client = probe.datagrams(subject)
     twin = raw.datagrams(subject, port=client.near.port)
 
@@ -244,12 +284,13 @@ def check_clients_of_the_same_port_number_are_told_apart(subject: Subject, probe
     wire.wait_for(twin, got.datagram(b"from another"))
     client.expect_back(b"from one host again")
 
-    client.expect_nothing_before(FENCE)
+    expect_nothing_more(client)
 
 
-@covers("rfc862:udp/to-the-sender-only")
+@covers("rfc862:udp/to-the-sender-only", ONE_EACH)
 def check_every_client_of_a_burst_gets_its_own(subject: Subject, probe: Probe) -> None:
     """Datagrams of five clients, mixed, that wait together when the server looks are answered each to its sender."""
+    serves(subject, probe)
     everybody = [probe.datagrams(subject) for _ in range(5)]
     texts = [numbered(5, f"client {name} says") for name in range(5)]
 
@@ -281,7 +322,7 @@ def check_survives_an_answer_that_nobody_hears(subject: Subject, probe: Probe, w
         other.expect_back(f"still there {number}?".encode())
 
 
-@covers("rfc862:udp/no-amplification", "rfc8085:6/no-reflection-amplification")
+@covers("rfc862:udp/no-amplification", "rfc8085:6/no-reflection-amplification", ONE_EACH)
 @pytest.mark.parametrize("size", [1, 13])
 def check_no_answer_is_larger_than_its_request(subject: Subject, probe: Probe, size: int) -> None:
     """A small datagram draws no larger one: a server that pads is a weapon for who forges his address."""
@@ -290,7 +331,7 @@ def check_no_answer_is_larger_than_its_request(subject: Subject, probe: Probe, s
 
     client.send(ruler(size))
 
-    for answer in client.beside(FENCE):
+    for answer in beside(client, f"behind one of {size} octet{'s' if size > 1 else ''}"):
         if len(answer.octets) > size:
             raise Mismatch(f"no answer is larger than the {size} octets that asked", str(answer))
 
@@ -327,7 +368,7 @@ def check_checksum_of_zero_goes_as_all_ones(subject: Subject, probe: Probe, wire
     assert answer.checksum == 0xFFFF, "the checksum field holds 0xFFFF"
 
 
-@covers("rfc862:udp/ignores-corrupt")
+@covers("rfc862:udp/ignores-corrupt", ONE_EACH)
 def check_damaged_datagrams_are_not_answered(subject: Subject, probe: Probe, raw: Raw, wire: Wire) -> None:
     """A wrong checksum, or a length that cannot be, draws no answer; the whole datagram behind them draws one."""
     serves(subject, probe)
@@ -338,6 +379,8 @@ def check_damaged_datagrams_are_not_answered(subject: Subject, probe: Probe, raw
         end.send(b"of no such length", length=length)
     end.send(FENCE)
 
-    wire.wait_for(end, got.datagram(FENCE))
-    assert [step.data for step in wire.flow(end).pick(got.datagram())] == [FENCE], "what is damaged draws no answer"
+    with answered("behind those that are damaged"):
+        wire.wait_for(end, got.datagram(FENCE))
+    if extra := [step.data for step in wire.flow(end).pick(got.datagram()) if step.data != FENCE]:
+        raise Mismatch("what is damaged draws no answer", f"{quote(extra[0])} came back")
     wire.flow(end).expect_no(got.icmp())

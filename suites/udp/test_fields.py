@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Endpoint, checksum_fault, covers, got, octets, requires, sent
+from harness.suite import Endpoint, checksum_fault, control, covers, got, octets, requires, sent
 
 if TYPE_CHECKING:
     from harness.suite import Probe, Raw, Serve, Subject, Wire
@@ -22,6 +22,7 @@ LARGEST = {"v4": 65507, "v6": 65527}  # octets of data in the largest datagram t
 NO_HOST = {"v4": ("224.0.0.1", "255.255.255.255", "10.9.0.255"), "v6": ("ff02::1",)}  # sources that no host has
 
 
+@control()
 def receiving(serve: Serve, *, buffer: int = 0) -> tuple[Subject, Endpoint]:
     """A subject with a UDP socket, and where that is bound."""
     subject = serve()

@@ -10,7 +10,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any
 
-from harness.suite import Endpoint, covers, families, got, raises, requires
+from harness.suite import Endpoint, control, covers, families, got, raises, requires
 
 if TYPE_CHECKING:
     from harness.suite import Probe, Raw, Runtime, Step, Wire
@@ -30,6 +30,7 @@ EXCEEDED = "rfc1122:3.2.2.4/time-exceeded-passed-to-transport"
 HINTS = {"v4": ("network unreachable", "host unreachable", "source route failed"), "v6": ("network unreachable",)}
 
 
+@control()
 def sent_to(runtime: Runtime, raw: Raw, wire: Wire, data: bytes = b"is anybody there?") -> tuple[Any, Step]:
     """A connected socket that reports errors, and the datagram that it sent to a raw end."""
     ours = runtime.udp()

@@ -85,7 +85,8 @@ def expect_none_answered(subject: Subject, probe: Probe, wire: Wire, said: Seque
 
     for client, texts in zip(clients, said, strict=True):
         flow = wire.flow(client)
-        assert len(flow.pick(sent.datagram())) == len(texts) + 1, "the control: all were sent"
+        with control():
+            assert len(flow.pick(sent.datagram())) == len(texts) + 1, "the control: all were sent"
         flow.expect_no(got.datagram() | got.icmp())
 
 
@@ -187,7 +188,8 @@ def check_qotd_answers_each_datagram_once(subject: Subject, probe: Probe) -> Non
     """Each datagram, whatever it holds, draws one quote."""
     answers = one_answer_each(subject, probe, QUESTIONS)
 
-    assert all(answers), "a quote says something"
+    if not all(answers):
+        raise Mismatch("a quote says something", "an empty datagram came")
 
 
 @covers("rfc865:tcp/quote-shape-limits")
@@ -209,7 +211,8 @@ def check_daytime_answers_each_datagram_once(subject: Subject, probe: Probe) -> 
     """Each datagram, whatever it holds, draws one text."""
     answers = one_answer_each(subject, probe, QUESTIONS)
 
-    assert all(re.search(rb"\d", text) for text in answers), "date and time have numbers"
+    if wordy := [text for text in answers if not re.search(rb"\d", text)]:
+        raise Mismatch("date and time have numbers", quote(wordy[0]))
 
 
 @covers("rfc867:tcp/daytime-is-one-ascii-line")

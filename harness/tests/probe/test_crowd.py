@@ -79,7 +79,9 @@ def test_the_next_is_said_when_the_answer_is_whole() -> None:
 def test_an_answer_up_to_the_end_is_whole_with_it_only() -> None:
     anything = Matching(re.compile(b".+"))
 
-    assert heard(Wire([b"a", b"b"]), anything, to_end=True).lack == "client 7 got 2 octets of its answer"
+    without = heard(Wire([b"a", b"b"]), anything, to_end=True)
+    assert without.lack == "client 7 got an answer of 2 octets, and not the end of the stream (FIN) behind it"
+    assert heard(Wire([b"mi"]), Exactly(b"mine"), to_end=True).lack == "client 7 got 2 octets of its answer"
     assert heard(Wire([b"a", b"b"], Ending.EOF), anything, to_end=True).lack == ""
 
 

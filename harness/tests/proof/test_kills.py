@@ -201,9 +201,10 @@ def test_what_a_server_by_others_is_known_to_miss_is_no_alarm() -> None:
     both = row("echo::both", "socat", Verdict.FAIL, missed=(CLOSES, SURVIVES))
     broke = row("echo::broke", "socat", Verdict.ERROR, missed=(CLOSES,))
 
-    kills = kill_matrix([seen, other, both, broke], MUTANTS, findings={"socat": {CLOSES: "never closes"}})
+    control = row("echo::rests", "socat", Verdict.INCONCLUSIVE, missed=(CLOSES,))
+    kills = kill_matrix([seen, other, both, broke, control], MUTANTS, findings={"socat": {CLOSES: "never closes"}})
 
-    assert (kills.known, kills.alarms) == ((seen,), (other, both, broke))
+    assert (kills.known, kills.alarms) == ((seen, control), (other, both, broke))
 
 
 def test_what_a_server_by_others_misses_now_and_then_is_its_own_race() -> None:

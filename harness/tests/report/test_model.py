@@ -148,6 +148,21 @@ def test_the_worst_comes_first() -> None:
     assert [told.behaviour[-1] for told in samples.run(rows).told] == ["f", "e", "d", "c", "b", "a"]
 
 
+def test_the_plain_behaviour_comes_before_what_rests_on_it() -> None:
+    """The suites of the services before those of faults, crowds and ends; in one file as it stands there."""
+    must = (finding(Verdict.FAIL, "rfc862:tcp/returns-every-octet", "x", "y"),)
+    rows = [
+        row("stress/crowd", "a", Verdict.FAIL, findings=must),
+        row("faults/echo", "b", Verdict.FAIL, findings=must),
+        row("tcp/short_send", "c", Verdict.FAIL, findings=must),
+        *(row("services/echo", "d", Verdict.FAIL, family=one, line=90, findings=must) for one in ("v4", "v6")),
+        row("services/echo", "e", Verdict.FAIL, line=20, findings=must),
+        row("services/echo", "f", Verdict.DEVIATION, line=10, findings=()),
+    ]
+
+    assert [told.behaviour.partition("::")[2] for told in samples.run(rows).told] == ["e", "d", "c", "b", "a", "f"]
+
+
 def test_a_row_without_a_finding_speaks_by_its_reason() -> None:
     """What went wrong outside the claims is told too, also beside findings that are less bad."""
     deviation = finding(Verdict.DEVIATION, "rfc9293:SHLD-3", "got RST", "got FIN")
