@@ -24,6 +24,7 @@ from harness.probe.control import control
 from harness.probe.datagram import LARGEST_V4, LARGEST_V6, DatagramClient
 from harness.probe.ending import Ending, Leaving
 from harness.probe.first_exchange import FirstExchange
+from harness.probe.heard import heard
 from harness.probe.moves import brought_to, states
 from harness.probe.probe import Attempt, Probe
 from harness.probe.raw import Raw
@@ -93,6 +94,7 @@ __all__ = [
     "exact",
     "families",
     "got",
+    "heard",
     "needs",
     "octets",
     "option",

@@ -25,7 +25,7 @@ from harness.suite import (
     exact,
     families,
     got,
-    quote,
+    heard,
     sent,
 )
 
@@ -75,12 +75,11 @@ def hear(client: Client, answer: Answer, what: str, *, to_end: bool = False) -> 
         try:
             client.expect(answer.octets)
         except Mismatch as missed:
-            raise Mismatch(f"{what}: {missed.expected}", missed.actual) from None
+            raise Mismatch(f"{what}: {missed.expected}", missed.actual, details=missed.details) from None
         return
     came = client.read_to_end() if to_end else shortest(client, answer)
     if not answer.whole(came):
-        seen = quote(came) if came else "no octet"
-        raise Mismatch(f"{what}: {answer}", f"{seen}, then {client.ended or 'nothing more'}")
+        raise Mismatch(f"{what}: {answer}", heard(answer, came, client.stopped))
 
 
 def shortest(client: Client, answer: Answer) -> bytes:
