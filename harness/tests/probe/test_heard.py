@@ -24,8 +24,10 @@ from harness.subject.protocol import Answer, Exactly, Matching
             Matching(re.compile(rb"2\d\d ok")),
             b"200 no",
             r"octets that match '2\d\d ok'",
-            r"'200 no' (6 octets), then end of stream (FIN);"
-            r" the match stops at offset 4: after '2\d\d ' the expression has 'ok', but 'no' came",
+            (
+                r"'200 no' (6 octets), then end of stream (FIN);"
+                r" the match stops at offset 4: after '2\d\d ' the expression has 'ok', but 'no' came"
+            ),
         ),
         (SOMETHING, b"", "octets", "no octet came, then end of stream (FIN)"),
         (PERHAPS, b"x", "octets", "'x' (1 octet), then end of stream (FIN)"),
