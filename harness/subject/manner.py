@@ -68,7 +68,7 @@ class Course:
         self._busy = 0.0  # seconds of waits in which it did not come to rest, one after the other
 
     def affordable(self, wanted: int, least: int = 1) -> int:
-        """How many sessions, of those that are wanted, a test has time for: all, unless the subject is slow or restless."""
+        """How many of the sessions that are wanted a test has time for: all, unless the subject is slow or restless."""
         return min(wanted, max(least, int(SHARE / self._each))) if self._each else wanted
 
     def note_rest(self, rested: bool, seconds: float) -> None:
