@@ -52,6 +52,7 @@ examples:
 
 # A test mostly waits; six workers keep two cores busy (bench/workers.py).
 _WORKERS_PER_CORE = 3
+_WORKERS_PER_CORE_FOR_A_SLOW_ONE = 6  # its tests wait, and use no processor meanwhile
 
 
 def offer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -131,6 +132,7 @@ def pytest_arguments(chosen: argparse.Namespace) -> list[str]:
         # A warning of somebody's library is no reason to stop judging.
         *("--override-ini", "filterwarnings=default", "--disable-warnings"),
         *workers.words(_workers(chosen)),
+        f"--sockspec-slow-workers={_workers(chosen, _WORKERS_PER_CORE_FOR_A_SLOW_ONE)}",
         f"--pcap={chosen.pcap}",
         f"--repeat={chosen.repeat}",
     ]
@@ -162,11 +164,11 @@ def pytest_arguments(chosen: argparse.Namespace) -> list[str]:
     return words
 
 
-def _workers(chosen: argparse.Namespace) -> int:
+def _workers(chosen: argparse.Namespace, per_core: int = _WORKERS_PER_CORE) -> int:
     if chosen.workers is not None:
         return int(chosen.workers)
     alone = chosen.address is not None  # all have to share a running server
-    return 0 if alone else workers.default(_WORKERS_PER_CORE, chosen.expression, each=chosen.repeat)
+    return 0 if alone else workers.default(per_core, chosen.expression, each=chosen.repeat)
 
 
 class Finder:

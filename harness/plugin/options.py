@@ -35,6 +35,7 @@ SOAK_HELP = "also serve clients of every kind for so long, on each family; what 
 WIDE_HELP = "put each mutant to all tests of its profile, not only to those that cover what it breaks"
 EXPLORE_HELP = "also look for so long, on each family, for a sequence of client actions that breaks a promise"
 EXPLORE_SEED_HELP = "what is drawn then: the same seed draws the same sequences (default: %(default)s)"
+SLOW_WORKERS_HELP = "tests at a time if the first start shows a slow server, for `sockspec check`"
 LINK_SEED_HELP = f"another draw of the chances of --link (default: {link_profile.SEED})"
 SERVE_HELP = f"start this server; {', '.join(NAMES[:-1])} and {NAMES[-1]} are filled in"
 READY_HELP = (
@@ -143,6 +144,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--pcap", choices=PCAP, default="all", help="for which tests the capture is kept (default: %(default)s)"
     )
+    group.addoption("--sockspec-slow-workers", metavar="N", type=whole_number, default=0, help=SLOW_WORKERS_HELP)
     group.addoption("--sockspec-quiet", action="store_true", help="progress and summary only, for `sockspec check`")
 
 

@@ -118,7 +118,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     settings = read(config)
     try:
         with Lab() as lab:
-            _take_down(config, settings, {program: first_start(lab, program) for program in settings.programs})
+            take_down(config, settings, {program: first_start(lab, program) for program in settings.programs})
     except LabUnavailable:
         return None  # every test will say that it is not applicable, and why
     except NotReady as reason:
@@ -127,7 +127,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     return None
 
 
-def _take_down(config: pytest.Config, settings: Settings, seen: dict[Program, Seen]) -> None:
+def take_down(config: pytest.Config, settings: Settings, seen: dict[Program, Seen]) -> None:
     """Keep what the first starts have shown for the tests, under their `place_of`."""
     absent: dict[str, str] = {}
     manners: dict[str, Manner] = {}
@@ -137,6 +137,15 @@ def _take_down(config: pytest.Config, settings: Settings, seen: dict[Program, Se
         manners |= {place_of(one_of_several, family): manner for family, manner in shown.manners.items()}
     config.stash[absent_key], config.stash[manners_key] = absent, manners
     config.stash[early_key] = [place_of(program, "") for program, shown in seen.items() if shown.early]
+    if any(manner.is_slow and manner.rests and not manner.fails for manner in manners.values()):
+        _more_workers(config)
+
+
+def _more_workers(config: pytest.Config) -> None:
+    """Have more tests run at a time, if several do: those of a slow server wait most of their time."""
+    option = config.option
+    if getattr(option, "numprocesses", 0) and option.numprocesses < option.sockspec_slow_workers:
+        option.numprocesses = option.sockspec_slow_workers  # before pytest-xdist reads it
 
 
 def _look(config: pytest.Config, settings: Settings) -> int | None:

@@ -9,7 +9,7 @@ import select
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness import budget
-from harness.payload import count, first_difference, quote
+from harness.payload import count, first_difference, quote, said
 from harness.probe.calls import Calls
 from harness.verdict import Mismatch
 from harness.wire.segment import Endpoint
@@ -94,7 +94,8 @@ class DatagramClient:
         answer = self.answer(what)
         difference = first_difference(octets, answer.octets)
         if difference is not None:
-            raise Mismatch(what, f"a datagram from {answer.source} that {difference}")
+            details = [f"the server said {said(answer.octets)}"]
+            raise Mismatch(what, f"a datagram from {answer.source} that {difference}", details=details)
         if answer.source != wanted:
             raise Mismatch(what, f"the right octets, but from {answer.source}")
 

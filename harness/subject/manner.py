@@ -18,6 +18,7 @@ LATE = 0.3  # seconds for one session, from which on a subject is a slow one
 SHARE = 10.0  # seconds that a test gets for a number of sessions with a slow one
 ENOUGH = 30.0  # seconds that a test of one gets that is slow or never rests: several times what a test takes else
 MOST = 75.0  # seconds that any other test gets, on a machine however loaded; pytest-timeout, the net, gives 120
+RESTLESS = 1.0  # seconds that count for a session with one that never rests: each of its clients may cost the next more
 WORK = 1.0  # seconds of processor time in which a subject that never rests would have done what there is to do
 
 
@@ -62,12 +63,12 @@ class Course:
         self.deadline = None if endless else Deadline(seconds + more)
         self.why = manner.words
         self.endless_streams = not manner.ends
-        self._each = manner.seconds if manner.is_slow else 0.0
+        self._each = manner.seconds if manner.is_slow else 0.0 if manner.rests else RESTLESS
         self.restless = not manner.rests  # set, too, when the subject has been busy for the whole of a budget
         self._busy = 0.0  # seconds of waits in which it did not come to rest, one after the other
 
     def affordable(self, wanted: int, least: int = 1) -> int:
-        """How many sessions of those that are wanted fit into the time of a test: all, unless each takes long."""
+        """How many of the sessions that are wanted a test has time for: all, unless the subject is slow or restless."""
         return min(wanted, max(least, int(SHARE / self._each))) if self._each else wanted
 
     def note_rest(self, rested: bool, seconds: float) -> None:

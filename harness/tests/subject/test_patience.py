@@ -346,3 +346,8 @@ def test_the_end_of_a_stream_is_hardly_waited_for_where_none_ends(clock: Clock) 
     assert waited.reason == "the subject was idle for 0.6 s"
     assert clock.seconds - began == pytest.approx(0.85, abs=0.06)
     assert Patience(Watched(repeat(IDLE)), course=Course(Manner())).until_end(clock.never).reason.endswith("2.0 s")
+
+
+def test_fewer_sessions_are_held_with_one_that_never_rests() -> None:
+    """Each of its clients may leave a thread that spins."""
+    assert Course(Manner(rests=False)).affordable(100) == 10
