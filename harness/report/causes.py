@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 SURVIVES = "house:any/survives"
 BASIC_EXCHANGE = "house:any/basic-exchange"
 _PLACES = 4  # of one cause that are told
-_BLOCKED = "basic exchange"  # within the reason of a test that was not tried for it
+_BLOCKED = "the basic exchange fails"  # begins the reason of a test that was not tried for it
 _TOGETHER = frozenset(  # what a server misses that serves one client at a time
     (
         "rfc862:tcp/clients-independent",
@@ -166,7 +166,7 @@ def _of_one_subject(rows: list[Result]) -> list[Cause]:
 def _with_blocked(cause: Cause, rows: Sequence[Result]) -> Cause:
     """The cause with the tests that were not tried since the basic exchange failed for it."""
     families = {row.family for row, finding in cause.seen if finding.requirement == BASIC_EXCHANGE}
-    blocked = (row for row in rows if row.verdict is Verdict.NOT_APPLICABLE and _BLOCKED in row.reason)
+    blocked = (row for row in rows if row.verdict is Verdict.NOT_APPLICABLE and row.reason.startswith(_BLOCKED))
     return replace(cause, blocked=tuple(row for row in blocked if row.family in families))
 
 

@@ -226,7 +226,7 @@ def test_a_basic_exchange_that_fails_explains_what_was_not_tried() -> None:
     """The finding is the one of the exchange, and tests of its family are counted under it."""
     exchange = fails("basic", missed("house:any/basic-exchange", "got 'ERR'", "'OK'"))
     blocked = [
-        row("services/echo", f"n{number}", Verdict.NOT_APPLICABLE, family=family, reason="the basic exchange failed")
+        row("services/echo", f"n{number}", Verdict.NOT_APPLICABLE, family=family, reason="the basic exchange fails: no")
         for number in range(3)
         for family in ("v4", "v6")
     ]
@@ -244,7 +244,7 @@ def test_a_crash_in_the_basic_exchange_is_the_cause() -> None:
         survival(CRASHED),
         process=CRASHED,
     )
-    blocked = row("services/echo", "n", Verdict.NOT_APPLICABLE, reason="the basic exchange failed")
+    blocked = row("services/echo", "n", Verdict.NOT_APPLICABLE, reason="the basic exchange fails: no")
 
     cause = only(exchange, blocked)
 
