@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from harness.report.causes import Cause
 
 _VARIANTS = 6  # of one test that are named
+_MANY = 10  # tests: a reason that so many were not applicable for is told
 _LEVELS = (Level.MUST.value, Level.DOCUMENTED.value, Level.SHOULD.value, Level.MAY.value, "")
 
 
@@ -232,6 +233,12 @@ class Run:
             key = (row.behaviour.partition("[")[0], finding.verdict.value, finding.requirement, row.known)
             groups.setdefault(key, []).append((row, finding))
         return tuple(sorted((self._tell(tuple(seen)) for seen in groups.values()), key=_urgency))
+
+    @cached_property
+    def not_tried(self) -> dict[str, int]:
+        """The reasons for which many tests were not applicable, as that a family is not served, with their number."""
+        reasons = Counter(row.reason for row in self.rows if row.verdict is Verdict.NOT_APPLICABLE)
+        return {reason: tests for reason, tests in reasons.items() if tests >= _MANY}
 
     @cached_property
     def unstable(self) -> tuple[Unstable, ...]:
