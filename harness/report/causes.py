@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from harness.verdict import Finding
 
 SURVIVES = "house:any/survives"
+_GOES_ON = "the subject goes on serving"  # what the finding of its end expects
 BASIC_EXCHANGE = "house:any/basic-exchange"
 _PLACES = 4  # of one cause that are told
 _BLOCKED = "the basic exchange fails"  # begins the reason of a test that was not tried for it
@@ -198,7 +199,8 @@ def _way(process: ProcessRecord) -> tuple[str, ...]:
 
 def _tells_of_an_end(finding: Finding) -> bool:
     said = finding.actual or finding.text
-    return finding.requirement == SURVIVES or (bool(_GONE.search(said)) and not _ALIVE.search(said))
+    own = (finding.requirement, finding.expected) == (SURVIVES, _GOES_ON)
+    return own or (bool(_GONE.search(said)) and not _ALIVE.search(said))
 
 
 def _crash(seen: Sequence[Seen]) -> Cause:

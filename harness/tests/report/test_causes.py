@@ -139,6 +139,14 @@ def test_a_crash_explains_that_nothing_comes_any_more(actual: str) -> None:
     assert left(crash("a", actual=actual)) == []
 
 
+def test_a_wrong_answer_to_a_test_of_survival_is_no_crash() -> None:
+    """The requirement is that of the crash, the finding is not."""
+    wrong = "differs at offset 3: expected 'lo', got 'LO'"
+    rows = [fails("a", missed("house:any/survives", wrong), survival(CRASHED), process=CRASHED)]
+
+    assert left(*rows) == [wrong]
+
+
 def test_the_same_finding_without_the_crash_stays_one() -> None:
     """A row of its own, in which the subject went on: it has another cause, or none that is known."""
     refused = fails("b", missed("rfc862:tcp/survives-reset", "refused (RST)"))
