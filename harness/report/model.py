@@ -218,14 +218,15 @@ class Run:
 
     @property
     def summary(self) -> str:
-        """`1 cause · 0 other findings · 1 deviation`, or `3 findings` where no cause is known."""
-        kinds = Counter(cause.verdict is Verdict.DEVIATION for cause in self.causes)
+        """`1 cause · 0 other findings · 1 deviation`, or `3 findings` where nothing belongs together."""
         if not self.causes:
             return _plural(len(self.told), "finding")
-        only = sum(told.verdict is Verdict.DEVIATION for told in self.told)
-        others = len(self.told) - only
-        said = [_plural(kinds[False], "cause"), _plural(others, "other finding")]
-        return " · ".join(said + [_plural(only + kinds[True], "deviation")] * (only + kinds[True] > 0))
+        causes = sum(cause.verdict is not Verdict.DEVIATION for cause in self.causes)
+        others = sum(told.verdict is not Verdict.DEVIATION for told in self.told)
+        deviations = len(self.causes) + len(self.told) - causes - others
+        said = [_plural(causes, "cause"), _plural(others, "other finding")] if causes else []
+        said += [_plural(others, "finding")] * bool(others and not causes)
+        return " · ".join(said + [_plural(deviations, "deviation")] * bool(deviations))
 
     def _told(self, found: Iterable[tuple[Result, Finding]]) -> tuple[Told, ...]:
         groups: dict[tuple[str, ...], list[tuple[Result, Finding]]] = {}

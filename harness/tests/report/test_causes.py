@@ -163,6 +163,19 @@ def test_an_end_that_was_asked_for_is_no_cause() -> None:
     assert left(asked) == ["exit 1"]
 
 
+def test_an_exception_that_ends_it_in_two_tests_that_let_it_end_is_told_once() -> None:
+    """As that no descriptor is free: each test has a deviation, and both follow from one line of the program."""
+    full = StackTrace("Python", "OSError", "[Errno 24] Too many open files", "/srv/echo.py", 6)
+    process = replace(CRASHED, expected=True, trace=full)
+    found = missed("house:any/descriptor-exhaustion", "refused (RST)", level="deviation")
+    rows = [fails(name, found, process=process) for name in ("a", "b")]
+
+    cause = only(*rows)
+
+    assert (cause.label, cause.where, cause.explains) == ("deviation", "/srv/echo.py:6", "2 results in 2 tests")
+    assert told(rows[0], replace(rows[0], test="services/echo::a[v6-echo]", family="v6")) == []
+
+
 def test_a_known_deviation_is_explained_by_nothing() -> None:
     """It is accepted with its reason, and told with it."""
     assert told(crash("a", known="nobody needs it")) == []
@@ -268,6 +281,16 @@ def test_one_at_a_time_is_a_deviation() -> None:
         (Kind.ONE_AT_A_TIME, "deviation"),
     ]
     assert run.summary == "1 cause · 1 other finding · 1 deviation"
+
+
+def test_deviations_alone_are_counted_as_such() -> None:
+    """No cause is none of what fails: what fails is a finding then, and not another one."""
+    waits = [row for row in samples.crashed().rows if row.verdict is Verdict.DEVIATION]
+    wrong = fails("a", missed("x:a", "differs at offset 3: expected 'lo', got 'LO'"))
+
+    assert samples.run(waits).summary == "1 deviation"
+    assert samples.run([*waits, wrong]).summary == "1 finding · 1 deviation"
+    assert samples.run([wrong]).summary == "1 finding"
 
 
 # -- what holds for all
