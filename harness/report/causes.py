@@ -36,9 +36,10 @@ if TYPE_CHECKING:
     from harness.verdict import Finding
 
 SURVIVES = "house:any/survives"
+_GOES_ON = "the subject goes on serving"  # what the finding of its end expects
 BASIC_EXCHANGE = "house:any/basic-exchange"
 _PLACES = 4  # of one cause that are told
-_BLOCKED = "basic exchange"  # within the reason of a test that was not tried for it
+_BLOCKED = "the basic exchange fails"  # begins the reason of a test that was not tried for it
 _TOGETHER = frozenset(  # what a server misses that serves one client at a time
     (
         "rfc862:tcp/clients-independent",
@@ -135,8 +136,7 @@ class Cause:
     @property
     def explains(self) -> str:
         """`11 results in 8 tests`."""
-        tests = len({row.behaviour.partition("[")[0] for row in self.rows})
-        said = f"{_plural(len(self.rows), 'result')} in {_plural(tests, 'test')}"
+        said = f"{_plural(len(self.rows), 'result')} in {_plural(_tests(self.seen), 'test')}"
         return said + (f", and {_plural(len(self.blocked), 'test')} not applicable" if self.blocked else "")
 
     def __str__(self) -> str:
@@ -166,7 +166,7 @@ def _of_one_subject(rows: list[Result]) -> list[Cause]:
 def _with_blocked(cause: Cause, rows: Sequence[Result]) -> Cause:
     """The cause with the tests that were not tried since the basic exchange failed for it."""
     families = {row.family for row, finding in cause.seen if finding.requirement == BASIC_EXCHANGE}
-    blocked = (row for row in rows if row.verdict is Verdict.NOT_APPLICABLE and _BLOCKED in row.reason)
+    blocked = (row for row in rows if row.verdict is Verdict.NOT_APPLICABLE and row.reason.startswith(_BLOCKED))
     return replace(cause, blocked=tuple(row for row in blocked if row.family in families))
 
 
@@ -174,12 +174,26 @@ def _with_blocked(cause: Cause, rows: Sequence[Result]) -> Cause:
 
 
 def _ends(rows: Sequence[Result], left: Sequence[Seen]) -> list[Cause]:
-    """A cause for each way in which it ended though it should not."""
+    """A cause for each way in which it ended though it should not.
+
+    Where a test lets it end, an exception of its own may tell why it did; one test alone then says so by itself.
+    """
     groups: dict[tuple[str, ...], list[Seen]] = {}
     for row, finding in left:
-        if row.process is not None and row.process.crashed and _tells_of_an_end(finding):
-            groups.setdefault(_way(row.process), []).append((row, finding))
-    return [_ended(seen, left) if way == _SERVED else _crash(seen) for way, seen in groups.items()]
+        if (process := row.process) is None or not process.ended or not _tells_of_an_end(finding):
+            continue
+        if process.crashed or process.trace is not None:
+            groups.setdefault(_way(process), []).append((row, finding))
+    return [
+        _ended(seen, left) if way == _SERVED else _crash(seen)
+        for way, seen in groups.items()
+        if _tests(seen) > 1 or any(row.process.crashed for row, _ in seen if row.process is not None)
+    ]
+
+
+def _tests(seen: Sequence[Seen]) -> int:
+    """In how many tests these findings are, whatever their variants."""
+    return len({row.behaviour.partition("[")[0] for row, _ in seen})
 
 
 _SERVED = ("exit 0",)
@@ -198,7 +212,8 @@ def _way(process: ProcessRecord) -> tuple[str, ...]:
 
 def _tells_of_an_end(finding: Finding) -> bool:
     said = finding.actual or finding.text
-    return finding.requirement == SURVIVES or (bool(_GONE.search(said)) and not _ALIVE.search(said))
+    own = (finding.requirement, finding.expected) == (SURVIVES, _GOES_ON)
+    return own or (bool(_GONE.search(said)) and not _ALIVE.search(said))
 
 
 def _crash(seen: Sequence[Seen]) -> Cause:
@@ -253,7 +268,7 @@ def _never_closes(rows: Sequence[Result], left: Sequence[Seen]) -> list[Cause]:
     seen = [(row, finding) for row, finding in left if _NO_END.search(finding.actual)]
     known = [row.process for row in rows if row.process is not None]
     closes = any(process.closed for process in known)
-    if closes or not known or len({row.behaviour.partition("[")[0] for row, _ in seen}) < 2:
+    if closes or not known or _tests(seen) < 2:
         return []
     held = [(row, finding) for row, finding in left if finding.requirement in _HOLDS and _one_each(finding)]
     title = f"it never closes a connection: none of {sum(one.clients for one in known)} clients saw an end"
@@ -273,7 +288,7 @@ def _one_at_a_time(rows: Sequence[Result], left: Sequence[Seen]) -> list[Cause]:
     seen = [
         (row, finding) for row, finding in left if finding.verdict is Verdict.DEVIATION and _waits_its_turn(finding)
     ]
-    if len({row.behaviour.partition("[")[0] for row, _ in seen}) < 2:
+    if _tests(seen) < 2:
         return []
     return [Cause(Kind.ONE_AT_A_TIME, rows[0].subject, "it serves one client at a time", tuple(seen))]
 

@@ -55,6 +55,9 @@ def _lines(run: Run, limit: int) -> Iterator[str]:
         yield from (f"- {_code(test)}" for test in run.lost[:_NAMED])
         if len(run.lost) > _NAMED:
             yield f"- … and {len(run.lost) - _NAMED} more"
+    for reason, tests in run.not_tried.items():
+        yield ""
+        yield f"{tests} tests not applicable: {_code(reason)}"
     for note in run.notes:
         yield ""
         yield f"Note: {_code(note)}"

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _VARIANTS = 6  # of one test that are named
 _LAYERS = {"services": 0, "udp": 0, "faults": 2, "lifecycle": 2, "stress": 3, "explore": 4}  # from the plain ones on
 _OTHERS = 1
+_MANY = 10  # tests: a reason that so many were not applicable for is told
 _LEVELS = (Level.MUST.value, Level.DOCUMENTED.value, Level.SHOULD.value, Level.MAY.value, "")
 
 
@@ -223,14 +224,15 @@ class Run:
 
     @property
     def summary(self) -> str:
-        """`1 cause · 0 other findings · 1 deviation`, or `3 findings` where no cause is known."""
-        kinds = Counter(cause.verdict is Verdict.DEVIATION for cause in self.causes)
+        """`1 cause · 0 other findings · 1 deviation`, or `3 findings` where nothing belongs together."""
         if not self.causes:
             return _plural(len(self.told), "finding")
-        only = sum(told.verdict is Verdict.DEVIATION for told in self.told)
-        others = len(self.told) - only
-        said = [_plural(kinds[False], "cause"), _plural(others, "other finding")]
-        return " · ".join(said + [_plural(only + kinds[True], "deviation")] * (only + kinds[True] > 0))
+        causes = sum(cause.verdict is not Verdict.DEVIATION for cause in self.causes)
+        others = sum(told.verdict is not Verdict.DEVIATION for told in self.told)
+        deviations = len(self.causes) + len(self.told) - causes - others
+        said = [_plural(causes, "cause"), _plural(others, "other finding")] if causes else []
+        said += [_plural(others, "finding")] * bool(others and not causes)
+        return " · ".join(said + [_plural(deviations, "deviation")] * bool(deviations))
 
     def _told(self, found: Iterable[tuple[Result, Finding]]) -> tuple[Told, ...]:
         groups: dict[tuple[str, ...], list[tuple[Result, Finding]]] = {}
@@ -238,6 +240,12 @@ class Run:
             key = (row.behaviour.partition("[")[0], finding.verdict.value, finding.requirement, row.known)
             groups.setdefault(key, []).append((row, finding))
         return tuple(sorted((self._tell(tuple(seen)) for seen in groups.values()), key=_urgency))
+
+    @cached_property
+    def not_tried(self) -> dict[str, int]:
+        """The reasons for which many tests were not applicable, as that a family is not served, with their number."""
+        reasons = Counter(row.reason for row in self.rows if row.verdict is Verdict.NOT_APPLICABLE)
+        return {reason: tests for reason, tests in reasons.items() if tests >= _MANY}
 
     @cached_property
     def unstable(self) -> tuple[Unstable, ...]:

@@ -29,7 +29,6 @@ LIMIT = 20  # findings that are told in full
 _REQUIREMENTS = 6  # that are named of those that were missed for one cause
 _ROOM = 24  # lines that the table may take before calm groups share one
 _NAMED = 5  # lost tests that are named
-_MANY = 10  # tests: a reason that so many were not applicable for is told, as that a family is not served
 
 _COLUMNS = (Verdict.PASS, *WORST_FIRST, Verdict.NOT_APPLICABLE)
 _STYLE = {
@@ -199,8 +198,7 @@ class _Page:
             if tests:
                 named = ", ".join(tests[:_NAMED]) + (", …" if len(tests) > _NAMED else "")
                 said.append(f"{_plural(len(tests), 'test')} {what}: {named}")
-        left_out = Counter(row.reason for row in run.rows if row.verdict is Verdict.NOT_APPLICABLE)
-        said += [f"{number} tests not applicable: {why}" for why, number in left_out.items() if number >= _MANY]
+        said += [f"{number} tests not applicable: {why}" for why, number in run.not_tried.items()]
         if said:
             yield ""
         for line in said:

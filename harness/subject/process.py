@@ -39,7 +39,8 @@ _HOLDS = {"tcp": "listens", "udp": "receives"}
 _REST = 0.1  # seconds of idleness after which it waits, and has dealt with a signal
 _ENDS = 2.0  # seconds that it gets to end when it is asked to
 _COMES_TO_REST = 2.0  # seconds that a subject gets for it: one that computes all the time never does
-_SETTLES = 0.5  # seconds that one gets of which nothing says that it is about to end
+_SETTLES = 0.5  # seconds of processor time that one gets for it of which nothing says that it is about to end
+_LAST_WORK = 2.0  # and of which something does: a report of a sanitizer, a core
 
 _ENDS_OF_A_PAUSE: dict[Program, str] = {}  # how a program ended when it was first held still; "" if it went on
 
@@ -202,7 +203,7 @@ class Subject:
         if told["ended"]:
             return told
         dying = recognized(told["stderr"]) is not None or not self._listens()
-        Patience(self).at_rest(_REST, _COMES_TO_REST if dying else _SETTLES, work=_COMES_TO_REST if dying else _SETTLES)
+        Patience(self).at_rest(_REST, work=_LAST_WORK if dying else _SETTLES)
         return self.told()
 
     def _listens(self) -> bool:

@@ -116,9 +116,12 @@ def test_a_crash_in_a_passing_test_is_a_fail_with_its_stderr(sandbox: Sandbox) -
     ran = sandbox.check("--serve", "./crashes {host} {port}", "--profile", "echo", "-k", "v4", "--pcap", "never")
     assert ran.code == Exit.MISSED, ran.out + ran.err
     (row,) = ran.record.results
-    assert [(finding.requirement, finding.actual) for finding in row.findings] == [
-        ("house:any/survives", "exit 1; RuntimeError: out of cheese")
-    ]
+    (finding,) = row.findings
+    assert (finding.requirement, *finding.actual.split(" (at ")) == (
+        "house:any/survives",
+        "exit 1; RuntimeError: out of cheese",
+        f"{sandbox.root}/./crashes:6)",
+    )
     assert "RuntimeError: out of cheese" in (ran.folder / row.evidence / "subject.txt").read_text()
     assert ran.evidence == {"comes_back[v4]": ["calls.json", "finding.txt", "segments.txt", "subject.txt"]}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +10,9 @@ from hypothesis import given
 
 from harness.gate import page
 from harness.gate.difference import Change, compare
+from harness.record.process import ProcessRecord
 from harness.report.model import Exit, Run
+from harness.subject.stacktrace import StackTrace
 from harness.tests.gate.runs import DEVIATION, ERROR, FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, RUNS, row, run
 
 if TYPE_CHECKING:
@@ -97,3 +100,39 @@ def test_a_lost_test_and_another_machine_are_told() -> None:
         "changed in kind:\n  pass → lost  a::x\n\nthe machine differs:\n  cpus: 2 → 8\n\n"
         "1 changed in kind\n\nexit    6  something is not known any more\n"
     )
+
+
+def crashed(line: int = 8, *, seen: str = "refused (RST)") -> Run:
+    """A run in which two tests see the server crash in one line."""
+    trace = StackTrace("Python", "ConnectionResetError", "[Errno 104] Connection reset", "/srv/echo.py", line)
+    process = ProcessRecord("exit 1", ended=True, trace=trace, clients=1)
+    return run(*(replace(row(test, FAIL, seen), process=process) for test in ("a::x", "a::y")))
+
+
+def test_a_change_of_cause_is_told_once() -> None:
+    """Both tests fail for it: one line names it, and one counts them."""
+    passed = run(row("a::x", PASS), row("a::y", PASS))
+
+    there, back = page.comparison(compare(passed, crashed())), page.comparison(compare(crashed(), passed))
+
+    cause = "ConnectionResetError: [Errno 104] Connection reset (at /srv/echo.py:8)"
+    assert there == (
+        f"newly failing:\n  {cause}\n    2 tests (2 pass → fail), the first of them a::x\n\n"
+        "2 newly failing\n\nexit    1  something is newly failing\n"
+    )
+    assert back == (
+        f"newly passing:\n  no longer: {cause}\n    2 tests (2 fail → pass), the first of them a::x\n\n"
+        "2 newly passing\n\nexit    0  nothing got worse\n"
+    )
+
+
+def test_the_same_cause_is_no_change() -> None:
+    """In another line, after a change above it, and seen by the clients in another way."""
+    assert compare(crashed(), crashed(9, seen="no octet came, then reset (RST)")).tests == ()
+
+
+def test_another_cause_of_the_same_verdict_is_a_change() -> None:
+    """The server fails the test as before, but for another reason."""
+    wrong = run(*(row(test, FAIL, "differs at offset 3: expected 'lo', got 'LO'") for test in ("a::x", "a::y")))
+
+    assert [one.change for one in compare(crashed(), wrong).tests] == [Change.KIND] * 2

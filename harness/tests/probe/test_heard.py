@@ -7,7 +7,7 @@ import re
 import pytest
 
 from harness.probe.heard import expected, heard
-from harness.subject.answer import PERHAPS, SOMETHING, Exactly, Matching
+from harness.subject.answer import PERHAPS, SOMETHING, Answer, Exactly, Matching
 
 
 @pytest.mark.parametrize(

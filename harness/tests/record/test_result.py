@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from harness.record.process import ProcessRecord
 from harness.record.result import Result, UnknownFormat, without_repetition
+from harness.subject.stacktrace import StackTrace
 from harness.tests.record.schema import faults, load_schema
 from harness.verdict import Finding, Level, Verdict
 
@@ -28,6 +31,14 @@ FULL = Result(
     again="pytest x",
     certificate={"holds": True, "frames": 12, "drops": 0, "text": "whole"},
     worker="gw1",
+    process=ProcessRecord(
+        "exit 1",
+        ended=True,
+        last="RuntimeError: out of cheese",
+        trace=StackTrace("Python", "RuntimeError", "out of cheese", "/srv/echo.py", 8, "serve"),
+        clients=3,
+        closed=1,
+    ),
 )
 BARE = Result(test="a::b", nodeid="a.py::b", group="a", verdict=Verdict.NOT_APPLICABLE, reason="no IPv6 here")
 
@@ -70,6 +81,17 @@ def test_keys_of_a_later_version_are_passed_over() -> None:
     record["findings"][0]["colour"] = "blue"
 
     assert Result.from_record(record) == FULL
+
+
+def test_a_row_without_a_process_is_read() -> None:
+    """One that was written before there was anything to say of it, and one with what a later version has to say."""
+    old, later = FULL.as_record(), FULL.as_record()
+    del old["process"]
+    later["process"] |= {"core": "core.17"}
+    later["process"]["trace"] |= {"column": 5}
+
+    assert Result.from_record(old) == replace(FULL, process=None)
+    assert Result.from_record(later) == FULL
 
 
 @pytest.mark.parametrize(

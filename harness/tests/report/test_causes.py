@@ -139,6 +139,14 @@ def test_a_crash_explains_that_nothing_comes_any_more(actual: str) -> None:
     assert left(crash("a", actual=actual)) == []
 
 
+def test_a_wrong_answer_to_a_test_of_survival_is_no_crash() -> None:
+    """The requirement is that of the crash, the finding is not."""
+    wrong = "differs at offset 3: expected 'lo', got 'LO'"
+    rows = [fails("a", missed("house:any/survives", wrong), survival(CRASHED), process=CRASHED)]
+
+    assert left(*rows) == [wrong]
+
+
 def test_the_same_finding_without_the_crash_stays_one() -> None:
     """A row of its own, in which the subject went on: it has another cause, or none that is known."""
     refused = fails("b", missed("rfc862:tcp/survives-reset", "refused (RST)"))
@@ -153,6 +161,19 @@ def test_an_end_that_was_asked_for_is_no_cause() -> None:
 
     assert told(asked) == []
     assert left(asked) == ["exit 1"]
+
+
+def test_an_exception_that_ends_it_in_two_tests_that_let_it_end_is_told_once() -> None:
+    """As that no descriptor is free: each test has a deviation, and both follow from one line of the program."""
+    full = StackTrace("Python", "OSError", "[Errno 24] Too many open files", "/srv/echo.py", 6)
+    process = replace(CRASHED, expected=True, trace=full)
+    found = missed("house:any/descriptor-exhaustion", "refused (RST)", level="deviation")
+    rows = [fails(name, found, process=process) for name in ("a", "b")]
+
+    cause = only(*rows)
+
+    assert (cause.label, cause.where, cause.explains) == ("deviation", "/srv/echo.py:6", "2 results in 2 tests")
+    assert told(rows[0], replace(rows[0], test="services/echo::a[v6-echo]", family="v6")) == []
 
 
 def test_a_known_deviation_is_explained_by_nothing() -> None:
@@ -226,7 +247,7 @@ def test_a_basic_exchange_that_fails_explains_what_was_not_tried() -> None:
     """The finding is the one of the exchange, and tests of its family are counted under it."""
     exchange = fails("basic", missed("house:any/basic-exchange", "got 'ERR'", "'OK'"))
     blocked = [
-        row("services/echo", f"n{number}", Verdict.NOT_APPLICABLE, family=family, reason="the basic exchange failed")
+        row("services/echo", f"n{number}", Verdict.NOT_APPLICABLE, family=family, reason="the basic exchange fails: no")
         for number in range(3)
         for family in ("v4", "v6")
     ]
@@ -244,7 +265,7 @@ def test_a_crash_in_the_basic_exchange_is_the_cause() -> None:
         survival(CRASHED),
         process=CRASHED,
     )
-    blocked = row("services/echo", "n", Verdict.NOT_APPLICABLE, reason="the basic exchange failed")
+    blocked = row("services/echo", "n", Verdict.NOT_APPLICABLE, reason="the basic exchange fails: no")
 
     cause = only(exchange, blocked)
 
@@ -260,6 +281,16 @@ def test_one_at_a_time_is_a_deviation() -> None:
         (Kind.ONE_AT_A_TIME, "deviation"),
     ]
     assert run.summary == "1 cause · 1 other finding · 1 deviation"
+
+
+def test_deviations_alone_are_counted_as_such() -> None:
+    """No cause is none of what fails: what fails is a finding then, and not another one."""
+    waits = [row for row in samples.crashed().rows if row.verdict is Verdict.DEVIATION]
+    wrong = fails("a", missed("x:a", "differs at offset 3: expected 'lo', got 'LO'"))
+
+    assert samples.run(waits).summary == "1 deviation"
+    assert samples.run([*waits, wrong]).summary == "1 finding · 1 deviation"
+    assert samples.run([wrong]).summary == "1 finding"
 
 
 # -- what holds for all
