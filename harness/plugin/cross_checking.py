@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.capture.second_opinion import Difference
     from harness.plugin.options import Settings
 
-CITED_MOST: Final = 16  # frames of one test whose findings cite more: the first ones, and those with a comment before
+CITED_MOST: Final = 12  # frames of one test whose findings cite more: the first ones, and those with a comment before
 SHOWN_MOST: Final = 8  # packets of one test whose two readings are written down
 EXPECTED: Final = "our decoder and scapy read each frame alike"
 

@@ -16,7 +16,8 @@ and goes on with its requirements:
     section       where in the document; "house" where the document is silent and the requirement is our reading of it
     title         at most 8 words
     summary       one or two sentences, our own
-    observable    wire, api, both, not-observable; the last needs `observable_reason`
+    observable    where it shows: wire (in frames, so a test of it looks at frames), api (in what calls of either end
+                  return), both (in either), not-observable; the last needs `observable_reason`
     probe         how to provoke it and what to claim, one line
     vantage       who can probe it: client-socket, raw-peer, server-side-api (code inside the subject)
     needs         what the place must offer; nothing means plain sockets

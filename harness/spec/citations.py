@@ -35,10 +35,13 @@ class Unreadable(ValueError):  # noqa: N818 - says what the source is
 def cited(source: str, path: str) -> list[Citation]:
     """The tests in the source of one suite, those without `@covers` too."""
     return [
-        Citation(f"{path}::{test.name}", tuple(_covers(test, path)))
-        for test in ast.parse(source, path).body
-        if isinstance(test, ast.FunctionDef) and test.name.startswith(_TESTS)
+        Citation(f"{path}::{test.name}", tuple(covers_of(test, path))) for test in tests_in(ast.parse(source, path))
     ]
+
+
+def tests_in(module: ast.Module) -> list[ast.FunctionDef]:
+    """The tests of a suite."""
+    return [one for one in module.body if isinstance(one, ast.FunctionDef) and one.name.startswith(_TESTS)]
 
 
 def read(root: Path) -> list[Citation]:
@@ -52,7 +55,8 @@ def covered(citations: Iterable[Citation]) -> tuple[str, ...]:
     return tuple(sorted({name for citation in citations for name in citation.covers}))
 
 
-def _covers(test: ast.FunctionDef, path: str) -> Iterator[str]:
+def covers_of(test: ast.FunctionDef, path: str) -> Iterator[str]:
+    """The ids that a test cites."""
     for decorator in test.decorator_list:
         if not (isinstance(decorator, ast.Call) and _name(decorator.func) == "covers"):
             continue

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import KiB, State, brought_to, control, covers, got, octets, raises, states
+from harness.suite import KiB, State, brought_to, control, covers, got, octets, option, raises, states
 
 if TYPE_CHECKING:
     from harness.suite import Raw, RawPeer, Serve
@@ -51,6 +51,23 @@ def test_reset_within_the_window_is_challenged(serve: Serve, raw: Raw, state: St
 
     peer.expect(got.bare_ack() & got.segment(ack=peer.snd_nxt))
     assert states(subject) == [state], "the connection is as it was"
+
+
+@covers("rfc5961:3.2/in-window-rst-draws-challenge-ack")
+@pytest.mark.parametrize("place", [15, 16, 17], ids=["inside", "at_its_edge", "beyond"])
+def test_reset_near_what_came_early_is_challenged(serve: Serve, raw: Raw, place: int) -> None:
+    """Octets 11 to 15 have come beyond a hole, and SACK says so: a RST there is as likely forged as any other."""
+    subject = serve(slow_timers=True)
+    peer = raw.connect(subject, option.mss(1000) + option.SACK_PERMITTED)
+    subject.tell("accept")
+    peer.send("PSH ACK", b"early", seq=11)
+    reported = peer.expect(got.bare_ack())
+    assert reported.sack == ((11, 16),), "the control: the hole is reported"
+
+    peer.send("RST", seq=place)
+
+    peer.expect_at_once(got.bare_ack() & got.segment(ack=1))
+    assert states(subject) == [State.ESTABLISHED], "the connection is as it was"
 
 
 @covers("rfc5961:3.2/rst-outside-window-silently-dropped", "rfc9293:3.10.7.4/rst-outside-window-ignored")

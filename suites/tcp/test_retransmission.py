@@ -6,6 +6,7 @@ frames, and a timer of a busy machine fires late and never early: no claim says 
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from harness.suite import KiB, control, covers, got, octets, option, requires, sent
 
 if TYPE_CHECKING:
-    from harness.suite import Raw, RawPeer, Runtime, Serve, Step, Subject
+    from harness.suite import Probe, Raw, RawPeer, Runtime, Serve, Step, Subject
 
 SEGMENT = 1000  # octets of data in a full segment of these tests
 MSS = option.mss(SEGMENT)
@@ -357,6 +358,31 @@ def test_window_is_halved_by_a_loss(serve: Serve, raw: Raw) -> None:
 
     ahead = max(step.end for step in peer.flow().pick(got.data())) - end
     assert 0 < ahead <= 6 * SEGMENT, f"ten segments were in flight, and then {ahead} octets at once"
+
+
+@covers("rfc5681:3.1/congestion-avoidance-growth-bounded", "rfc9293:MUST-19")
+def test_window_grows_by_a_segment_after_a_loss(serve: Serve, raw: Raw, probe: Probe) -> None:
+    """In congestion avoidance a window that was acknowledged whole is followed by one a segment larger, at most."""
+    subject, peer = established(serve, raw, slow_timers=True)
+    subject.tell(f"option SOL_SOCKET SO_SNDBUF {400 * KiB}")
+    subject.tell("send-pattern 200000 7")
+    peer.expect(got.data() & got.segment(seq=9001))
+    for _ in range(3):
+        peer.send("ACK", ack=1)
+    peer.expect_at_once(got.data() & got.segment(seq=1))
+
+    windows = []
+    for _ in range(6):
+        # Linux may let a large write wait for a further ACK until the last segment is older than 1 ms.
+        assert probe.at_rest(subject), "the control: it has done what it can"
+        end = max(step.end for step in peer.flow().pick(got.data()))
+        peer.send("ACK", ack=end)
+        windows.append(max(step.end for step in peer.flow().pick(got.data())) - end)
+
+    # Right after the loss the window may be as large as ssthresh, and slow start is allowed once more.
+    grown = [after - before for before, after in itertools.pairwise(windows[1:])]
+    assert max(grown) <= SEGMENT, f"each window is {SEGMENT} octets larger, at most: the windows were {windows}"
+    assert windows[-1] > windows[0], "the control: the window grows"
 
 
 @covers("rfc6675:5/recovery-ends-at-recoverypoint")

@@ -10,7 +10,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any
 
-from harness.suite import Endpoint, control, covers, families, got, raises, requires
+from harness.suite import Endpoint, FourTuple, control, covers, families, got, raises, requires
 
 if TYPE_CHECKING:
     from harness.suite import Probe, Raw, Runtime, Step, Wire
@@ -57,13 +57,15 @@ def test_the_address_that_was_asked_is_passed_up(runtime: Runtime, probe: Probe)
 
 
 @covers("rfc1122:4.1.3.5/application-selects-source-address", "rfc1122:4.1.3.6/only-own-source-addresses-sent")
-def test_a_program_chooses_its_source_among_its_own(runtime: Runtime, probe: Probe) -> None:
+def test_a_program_chooses_its_source_among_its_own(runtime: Runtime, probe: Probe, wire: Wire) -> None:
     """What is bound to an address sends from there, what is not from one of the host's; no other can be taken."""
     client = probe.datagrams(runtime.at(runtime.udp()))
     for host in runtime.hosts:
         ours = runtime.udp(host=host)
         ours.sendto(b"from here", tuple(client.near))
         client.expect(b"from here", Endpoint(host, ours.getsockname()[1]))
+        chosen = FourTuple(client.near, Endpoint(host, ours.getsockname()[1]), "udp")
+        assert len(wire.so_far(chosen).pick(got.datagram(b"from here"))) == 1, "the source of the frame is the same"
 
     with requires("rfc1122:4.1.3.6/only-own-source-addresses-sent"):
         open_to_choice = runtime.udp(host=runtime.everywhere)
@@ -71,6 +73,8 @@ def test_a_program_chooses_its_source_among_its_own(runtime: Runtime, probe: Pro
         came = client.receive()
         assert came is not None
         assert came.source.host in runtime.hosts
+        chosen = FourTuple(client.near, came.source, "udp")
+        assert len(wire.so_far(chosen).pick(got.datagram(b"from anywhere"))) == 1, "the source of the frame is the same"
         with raises(errno.EADDRNOTAVAIL):
             runtime.udp(host=runtime.nowhere)
 
