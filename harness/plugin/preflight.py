@@ -39,17 +39,18 @@ def absent_families(lab: Lab, program: Program, early: set[Program]) -> dict[str
     """
     refused: dict[str, NotReady] = {}
     told = ""
-    asked = False
+    to_be_asked = True
     for family in ("v4", "v6"):
         lab.ask("build")
         try:
             with contextlib.closing(start(lab, program, family, dict(os.environ), ask=asker(lab))) as subject:
                 if not told and (told := judged_of_several(subject)):
                     sys.stderr.write(f"sockspec: {told}\n")
-                if not asked and (why := why_early(lab, subject)):
-                    early.add(program)
-                    sys.stderr.write(f"sockspec: {why}\n")
-                asked = True
+                if to_be_asked and (why := why_early(lab, subject)) != "":
+                    to_be_asked = False
+                    if why:
+                        early.add(program)
+                        sys.stderr.write(f"sockspec: {why}\n")
         except NotReady as reason:
             refused[family] = reason
             if not program.takes_host and not reason.usage:
