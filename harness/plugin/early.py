@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 _SECONDS = 5.0  # for an exchange to succeed
 _PAUSE = 0.1  # seconds between two tries
-_MORE = 1.5  # times as long as that took, for the one that is left alone
+_MORE = 2.0  # seconds longer than that took, for the one that is left alone: the machine may be busier now
 
 
-def why_early(lab: Lab, subject: Subject, failed: str) -> str:
+def why_early(lab: Lab, subject: Subject, failed: str) -> str | None:
     """Why a subject whose first exchange has `failed` is taken for one that listens too early; "" where it is not.
 
-    It may be started anew for that, in namespaces of its own.
+    None where it answers nobody, or none but who comes second. It may be started anew, in namespaces of its own.
     """
     if subject.program.ready is not None or first.why_never(subject.profile):
         return ""
@@ -36,13 +36,13 @@ def why_early(lab: Lab, subject: Subject, failed: str) -> str:
     watch, deadline = Stopwatch(), Deadline(_SECONDS)
     while ask(subject, deadline.left):
         if deadline.over or subject.wait_end(deadline.slice(_PAUSE)) is not None:
-            return ""
+            return None
     took = watch.seconds
     lab.ask("build")
     with contextlib.closing(start(lab, subject.program, subject.family, dict(os.environ))) as anew:
-        alone = Deadline(took * _MORE)
+        alone = Deadline(took + _MORE)
         if anew.wait_end(alone.left) is not None or ask(anew, RESPONSE):
-            return ""
+            return None
     return (
         f"{subject.name!r} listens before it is ready: its first exchange fails ({failed}), {took:.1f} s later one"
         " succeeds; each start is given the time for that, as with --ready answered"

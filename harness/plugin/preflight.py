@@ -54,7 +54,7 @@ def first_start(lab: Lab, program: Program) -> Seen:
     seen = Seen()
     refused: dict[str, NotReady] = {}
     told = ""
-    asked = False
+    to_be_asked = True
     for family in ("v4", "v6"):
         lab.ask("build")
         try:
@@ -62,10 +62,11 @@ def first_start(lab: Lab, program: Program) -> Seen:
                 if not told and (told := judged_of_several(subject)):
                     sys.stderr.write(f"sockspec: {told}\n")
                 seen.manners[family] = manner = manner_of(subject, LabNear(lab))
-                if not asked and manner.fails and (why := why_early(lab, subject, manner.fails)):
-                    seen.early = True
-                    sys.stderr.write(f"sockspec: {why}\n")
-                asked = True
+                if to_be_asked and manner.fails and (why := why_early(lab, subject, manner.fails)) != "":
+                    to_be_asked = False
+                    seen.early = bool(why)
+                    if why:
+                        sys.stderr.write(f"sockspec: {why}\n")
             if seen.early:
                 lab.ask("build")
                 ready = replace(program, ready=Ready(answered=True))

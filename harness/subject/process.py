@@ -307,25 +307,25 @@ class Subject:
         self._lab.ask("terminate", **self._place())
 
     def start_short_of_descriptors(self, spare: int) -> int:
-        """End it, and start it where it may open about `spare` descriptors more than it has open; how many it has free.
+        """End it, and start it where it may have open twice as many descriptors as now, and `spare`; how many are free.
 
         The limit is there before its first instruction: one that makes its tables by it when it starts would never
-        know of a limit that is lowered later. What needs more to start at all is given more. The test answers for what
-        comes of it.
+        know of a limit that is lowered later. Many a server reckons that half of what it may have is for clients. What
+        needs more to start at all is given more. The test answers for what comes of it.
         """
         self._asks_the_kernel()
         needed: int = self._lab.ask("descriptors_needed")["needed"]
         refused = ""
-        for more in (spare, 4 * spare, 16 * spare):
+        for limit in (2 * needed + more * spare for more in (1, 4, 16)):
             self._end()
             try:
-                self.start(self.address.port if self.program.ours else PORT, budget.READY, descriptors=needed + more)
+                self.start(self.address.port if self.program.ours else PORT, budget.READY, descriptors=limit)
             except NotReady as reason:
                 refused = reason.what
                 continue
             self.may_end = True
             return self.spare_descriptors()
-        raise NotApplicable(f"it does not start where it may have {needed + more} files open: {refused}")
+        raise NotApplicable(f"it does not start where it may have {limit} files open: {refused}")
 
     def _end(self) -> None:
         """End all its processes, asked first: one that is killed leaves the file with its pid, and may not start."""

@@ -14,7 +14,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.suite import Client, KiB, Mismatch, NotApplicable, control, covers, got, octets, requires, sent
+from harness.suite import (
+    Client,
+    Inconclusive,
+    KiB,
+    Mismatch,
+    NotApplicable,
+    control,
+    covers,
+    got,
+    octets,
+    requires,
+    sent,
+)
 
 if TYPE_CHECKING:
     from harness.suite import Link, Pattern, Probe, Raw, Subject, Wire
@@ -141,6 +153,8 @@ def check_fin_that_overtakes_the_text_waits_for_it(subject: Subject, probe: Prob
     with link.hold(sent.data(), times=1):
         client.send_all(b"last words")
         client.half_close()
+        if wire.wait_for(client, sent.FIN).data:  # a kernel may put it on the last segment that still waits to be sent
+            raise Inconclusive("our FIN was sent with the text that it follows: it cannot overtake it")
         wire.wait_for(client, got.bare_ack() & got.segment(ack=1))
 
     client.expect(b"last words")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PROFILES = SERVICES
 
-SPARE = 16  # descriptors more than it has used so far: for clients, and for what a runtime opens meanwhile
+SPARE = 16  # descriptors more than twice those it has used: for clients, and for what a runtime opens meanwhile
 BEYOND = 8  # clients more than there are descriptors
 TURNS = 10  # of some milliseconds, in which most clients are accepted, before a server is watched coming to rest
 

@@ -62,6 +62,26 @@ BAD = {
         ["--serve", "sh -c 'serve", "--profile", "echo"],
         'ERROR: --serve "sh -c \'serve": No closing quotation; check the quotes',
     ),
+    "a placeholder that is not known": (
+        ["--serve", "./server {prot}", "--profile", "echo"],
+        "ERROR: --serve './server {prot}': {prot} is not known; did you mean {port}? {host}, {port}, {address} and",
+    ),
+    "--ready of a server that runs already": (
+        ["tcp://127.0.0.1:7", "--profile", "echo", "--ready", "up"],
+        "ERROR: --ready is for a server that is started here: give --serve with its command, too",
+    ),
+    "--ready answered of a server that is spent by it": (
+        ["--serve", "./server {port}", "--profile", "one-shot", "--ready", "answered"],
+        "ERROR: --ready 'answered': it serves one client, and that would be this one; give a text that",
+    ),
+    "--ready answered of a server that answers nothing": (
+        ["--serve", "./server {port}", "--profile", "discard", "--ready", "answered"],
+        "ERROR: --ready 'answered': a server of the profile 'discard' answers nothing; give a text that",
+    ),
+    "--ready without a text": (
+        ["--serve", "./server {port}", "--profile", "echo", "--ready", ""],
+        "ERROR: --ready '' is no part of a line; give a text that the server prints, or 'answered'",
+    ),
     "address without a scheme": (
         ["127.0.0.1:7", "--profile", "echo"],
         f"ERROR: '127.0.0.1:7' begins with neither tcp:// nor udp://; {_EXAMPLE}",
