@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness.record.result import READY
+from harness.subject.languages import NOT_INSTALLED
 from harness.verdict import Level, Verdict
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ class Kills:
     deviations: tuple[Result, ...] = ()  # rows in which the kernel did: these tests are seen to fail
     judged: tuple[str, ...] = ()  # the correct servers
     absent: Mapping[str, str] = field(default_factory=dict)  # correct servers that could not be judged → why
+    away: Mapping[str, str] = field(default_factory=dict)  # mutants whose language is not installed → what they need
     unstable: tuple[str, ...] = ()  # tests whose verdict differed between repetitions, with the verdicts
     lost: tuple[str, ...] = ()  # tests that were planned and never reported, or lost with their worker
     partial: bool = False  # only some tests were asked for
@@ -136,8 +138,9 @@ class Kills:
 
         Where what a mutant breaks comes second in a test, another one may be there to see it.
         """
+        at_hand = tuple(mutant for mutant in self.mutants if mutant.name not in self.away)
         if not self.partial:
-            return self.mutants
+            return at_hand
         breaks = {mutant.name: mutant.breaks for mutant in self.mutants}
         governing = {test.name: test.governing for test in self.tests}
         met = {
@@ -145,7 +148,7 @@ class Kills:
             for (test, name), said in self.cells.items()
             if said is Answer.PROVED or breaks[name] == governing[test]
         }
-        return tuple(mutant for mutant in self.mutants if mutant.name in met)
+        return tuple(mutant for mutant in at_hand if mutant.name in met)
 
     @cached_property
     def holes(self) -> tuple[tuple[Mutant, str], ...]:
@@ -175,7 +178,9 @@ class Kills:
         return tuple(test for test in self.tests if test.binding is binding and not self._can_fail(test))
 
     def _can_fail(self, test: Test) -> bool:
-        return any(self.cell(test.name, mutant.name).kills for mutant in self.mutants if mutant.breaks in test.covers)
+        """Whether it rejected a mutant that breaks what it covers, or such a one is not at hand to show that it can."""
+        breaking = [mutant.name for mutant in self.mutants if mutant.breaks in test.covers]
+        return any(name in self.away or self.cell(test.name, name).kills for name in breaking)
 
     def _hole(self, mutant: Mutant) -> str:
         if self.proved_by(mutant.name):
@@ -236,6 +241,7 @@ def kill_matrix(
     deviations: list[Result] = []
     judged: dict[str, None] = {}
     absent: dict[str, str] = {}
+    away: dict[str, str] = {}
     gone = list(lost)
     for row in rows:
         if not row.subject:
@@ -244,6 +250,8 @@ def kill_matrix(
         test = Test(test_of(row), row.covers, row.level)
         _remember(kernel if row.subject == KERNEL else tests, test)
         if row.subject in by_name:
+            if row.verdict is Verdict.NOT_APPLICABLE and NOT_INSTALLED in row.reason:
+                away[row.subject] = row.reason
             place = (test.name, row.subject)
             said = answer(row, by_name[row.subject])
             cells[place] = max(cells.get(place, said), said, key=lambda one: one.rank)
@@ -273,6 +281,7 @@ def kill_matrix(
         judged=tuple(judged),
         absent={name: reason for name, reason in absent.items() if name not in judged and name != KERNEL},
         unstable=tuple(words for test, words in (unstable or {}).items() if test not in racing),
+        away=away,
         lost=tuple(gone),
         partial=partial,
     )

@@ -48,6 +48,8 @@ def summary(kills: Kills) -> str:
     ]
     if kills.absent:
         parts.append(f"{len(kills.absent)} not at hand")
+    if kills.away:
+        parts.append(f"{_plural(len(kills.away), 'mutant')} not at hand")
     if kills.unstable:
         parts.append(f"{len(kills.unstable)} unstable")
     if kills.lost:
@@ -82,6 +84,10 @@ def troubles(kills: Kills) -> Iterator[str]:
         for reason in dict.fromkeys(kills.absent.values()):
             names = ", ".join(name for name, why in kills.absent.items() if why == reason)
             yield from _wrapped(f"{names}: {reason}", 2)
+    if kills.away:
+        yield from _headed("not at hand: mutants whose language is not installed, which no test was put to")
+        for name, reason in kills.away.items():
+            yield from _wrapped(f"{name}: {reason}", 2)
     if kills.unstable:
         yield from _headed("unstable: the verdict differed between repetitions, so the harness or the subject races")
         for line in kills.unstable:
@@ -120,7 +126,7 @@ def markdown(kills: Kills) -> str:
         lines.append("")
     for title, tests in (
         ("Known deviations of this kernel", [f"- `{row.test}`: {one_line(row.known)}" for row in kills.deviations]),
-        ("Not at hand", [f"- `{name}`: {reason}" for name, reason in kills.absent.items()]),
+        ("Not at hand", [f"- `{name}`: {reason}" for name, reason in {**kills.absent, **kills.away}.items()]),
         ("Unstable: the verdict differed between repetitions", [f"- `{line}`" for line in kills.unstable]),
         ("Lost", [f"- `{name}`" for name in kills.lost]),
         ("Dead weight: tests of a MUST that reject no mutant", _bullets(kills.dead_weight)),
@@ -155,6 +161,8 @@ def _rejecting(kills: Kills, mutant: Mutant) -> str:
     tests = kills.proved_by(mutant.name)
     if tests:
         return ", ".join(tests[:NAMED]) + (f" and {len(tests) - NAMED} more" if len(tests) > NAMED else "")
+    if mutant.name in kills.away:
+        return "not at hand"
     if mutant not in kills.tried:
         return "not asked by its own tests"
     return "HOLE" if mutant in [hole for hole, _ in kills.holes] else "never ready"

@@ -1,10 +1,11 @@
 """The programs that a run can judge: reference servers and mutants by name, and commands of the user's.
 
 A reference server is a file `fixtures/servers/<profile>_<engine>.py`, where the profile may be a sample of an own
-protocol; its name is all that has to be said of it. A mutant is a file in `fixtures/mutants/`, or a reference server
-that runs on a wrong stack, with its line in `mutants.toml`. Any of them brings its own TCP if the engine in its name is
-`userspace`. A wrong runtime is a mutant too, with its line in `runtimes/runtimes.toml` and its function beside that;
-`runtimes/wrong.py` runs it. So is a wrong stack (see `harness.lab.stack`).
+protocol; its name is all that has to be said of it. A mutant is a file in `fixtures/mutants/`, in Python or in one of
+`languages`, or a reference server that runs on a wrong stack, with its line in `mutants.toml`. Any of them brings its
+own TCP if the engine in its name is `userspace`. A wrong runtime is a mutant too, with its line in
+`runtimes/runtimes.toml` and its function beside that; `runtimes/wrong.py` runs it. So is a wrong stack (see
+`harness.lab.stack`).
 """
 
 from __future__ import annotations
@@ -13,14 +14,11 @@ import functools
 import shlex
 import tomllib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from harness import bundle
-from harness.subject import protocol
+from harness.subject import languages, protocol
 from harness.subject.profile import PROFILES
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 STACK = "stack"  # the profile of wrong stacks, which are no programs: they have no words
 KERNEL = ("told", "runtime")  # the profiles of programs that make the socket calls which a test wants
@@ -40,6 +38,7 @@ class Program:
     environment: tuple[tuple[str, str], ...] = ()  # variables that it needs beside the user's own
     absent: str = ""  # why it cannot be started on this machine
     stack: str = ""  # the wrong stack beneath it; "" for the kernel as it is
+    source: str = ""  # the file that is compiled before it can be started; "" if it is a program already
 
     @property
     def takes_host(self) -> bool:
@@ -54,6 +53,11 @@ class Program:
     def command(self, host: str, port: int) -> list[str]:
         """The words with host and port filled in; nothing else in braces is touched."""
         return [word.replace("{host}", host).replace("{port}", str(port)) for word in self.words]
+
+    def make(self) -> None:
+        """Compile it, where it is a source: once, whoever starts it first."""
+        if self.source:
+            languages.compile_once(Path(self.source))
 
 
 def from_command(text: str, profile: str) -> Program:
@@ -118,9 +122,28 @@ def mutants() -> dict[str, Program]:
 
 
 def _mutant(folder: Path, name: str, entry: dict[str, str]) -> Program:
-    if "server" not in entry:
-        return _ours(folder / f"{name}.py", name, entry["profile"])
-    return replace(reference_servers()[entry["server"]], name=name, stack=entry["stack"])
+    if "server" in entry:
+        return replace(reference_servers()[entry["server"]], name=name, stack=entry["stack"])
+    if (path := folder / f"{name}.py").exists():
+        return _ours(path, name, entry["profile"])
+    return in_another_language(folder, name, entry["profile"])
+
+
+def in_another_language(folder: Path, name: str, profile: str) -> Program:
+    """The program in the file of that name whose suffix is one of `languages`; it says why it is absent if it is."""
+    files = [path for suffix in languages.LANGUAGES if (path := folder / f"{name}{suffix}").exists()]
+    if not files:
+        raise FileNotFoundError(f"{folder} has no {name} with a suffix of {', '.join(languages.LANGUAGES)}")
+    path = files[0]
+    language = languages.LANGUAGES[path.suffix]
+    return Program(
+        name,
+        profile,
+        (*languages.words(path), "{host}", "{port}"),
+        environment=language.environment,
+        absent=languages.lacking(path),
+        source=str(path) if language.compiled else "",
+    )
 
 
 def profile_of(name: str) -> str | None:

@@ -70,6 +70,7 @@ class Subject:
         ours = self.program.ours
         end = USERSPACE if self.own_tcp else FAR
         self.command = [*self.program.command(end.address(self.family), port), *self._arguments]
+        self.program.make()
         how = {"warm": ours, "ready": ours, "talk": self.profile == "told", "wire": self.own_tcp}
         try:
             started = self._lab.ask(

@@ -8,6 +8,7 @@ import pytest
 
 from harness.proof.kills import KERNEL, Answer, answer, kill_matrix
 from harness.record.result import Result
+from harness.subject.languages import NOT_INSTALLED
 from harness.tests.proof.rows import (
     CLOSES,
     GONE,
@@ -223,6 +224,18 @@ def test_a_server_that_is_not_at_hand_was_not_judged() -> None:
     kills = kill_matrix([away, part, row(TEST, "ncat")], MUTANTS)
 
     assert (kills.judged, kills.absent) == (("ncat",), {"socat": "needs socat"})
+
+
+def test_a_mutant_whose_language_is_not_installed_is_no_hole_and_its_test_no_dead_weight() -> None:
+    """One that no test applied to for another reason is a hole."""
+    reason = f"is written in C and needs cc, {NOT_INSTALLED}"
+    away = replace(row(TEST, UPPER.name, Verdict.NOT_APPLICABLE), reason=reason)
+    unfit = replace(row(TEST, NEVER.name, Verdict.NOT_APPLICABLE), reason="takes no host")
+
+    kills = kill_matrix([row(TEST, "ncat"), away, unfit], [UPPER, NEVER])
+
+    assert (kills.away, [mutant.name for mutant, _ in kills.holes]) == ({UPPER.name: reason}, [NEVER.name])
+    assert kills.dead_weight == ()
 
 
 def test_what_the_kernel_is_known_to_miss_is_no_alarm_and_shows_that_its_test_can_fail() -> None:
