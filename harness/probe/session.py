@@ -119,17 +119,29 @@ class Session:
         protocol = self._protocol
         endless = protocol.greeting is _SOMETHING and not protocol.server_closes
         client = self._probe.connect(self._subject, receive_buffer=_SMALL if endless else None)
-        if protocol.greeting is not None:
-            if protocol.server_closes and not protocol.exchanges:
-                client.expect_any(1)
-                return client
-            _hear(client, protocol.greeting)
-        for exchange in protocol.exchanges[: -1 if protocol.server_closes else None]:
-            client.send_all(exchange.send)
-            _hear(client, exchange.answer)
+        self.go_on(client)
         if not client.received and not protocol.server_closes:
             self._expect_accepted()
         return client
+
+    def go_on(self, client: Client) -> None:
+        """Bring a client that is connected to the middle of its session; a claim that it is served so far."""
+        protocol = self._protocol
+        if protocol.server_closes and not protocol.exchanges:  # who only greets may greet at any length
+            client.expect_any(1)
+            return
+        self.greet(client)
+        for exchange in protocol.exchanges[: -1 if protocol.server_closes else None]:
+            client.send_all(exchange.send)
+            _hear(client, exchange.answer)
+
+    def again(self, client: Client) -> None:
+        """All that such a client asks, once more in its session; a claim that it is answered."""
+        if self._protocol.server_closes or not self._protocol.repeatable or not self._protocol.exchanges:
+            raise NotApplicable("needs a server that answers more than one request in a session")
+        for exchange in self._protocol.exchanges:
+            client.send_all(exchange.send)
+            _hear(client, exchange.answer)
 
     def hold(self) -> Client:
         """A client in the middle of its session, of which the program knows.
@@ -161,6 +173,17 @@ class Session:
             if last is not None and not last.whole(came):
                 raise Mismatch(_asked(last), _came(came))
         client.close()
+
+    def greet(self, client: Client) -> None:
+        """Have a client that is connected hear what the server says first, if anything; a claim that it does."""
+        if self._protocol.greeting is not None:
+            _hear(client, self._protocol.greeting)
+
+    def ask_last(self, client: Client) -> bool:
+        """Have a client in the middle of its session ask what the server closes behind; whether it does close first."""
+        if self._protocol.server_closes and self._protocol.exchanges:
+            client.send_all(self._protocol.exchanges[-1].send)
+        return self._protocol.server_closes
 
     def leave_behind_words(self) -> None:
         """One client that says what it has said before, or what nobody asked it for, and leaves without an answer.
