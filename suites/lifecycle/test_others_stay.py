@@ -110,6 +110,8 @@ def check_a_session_ends_while_others_stay(
         try:
             end(session, client)
         except Mismatch as missed:
-            others = f"while {len(clients) - place} of {len(clients)} others stay" if place < len(clients) else ""
-            raise Mismatch(f"{missed.expected} {others}".rstrip(), missed.actual, details=missed.details) from missed
+            staying = len(clients) - place
+            others = f"while {staying} of {len(clients)} clients stay" if staying else "when the others have left"
+            expected = f"{missed.expected} for a client that has ended its session, {others}"
+            raise Mismatch(expected, missed.actual, details=missed.details) from missed
         client.close()
