@@ -129,6 +129,7 @@ def check_serves_after_many_clients_that_left_one_by_one(
 
 
 @exact
+@families("v4")
 @covers("house:any/clients-leave-at-once")
 @pytest.mark.parametrize("how", Leaving, ids=str)
 def check_serves_after_many_clients_that_left_at_one_moment(
