@@ -9,6 +9,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import os
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -226,7 +227,7 @@ class Wire:
         """Everything up to now, closed by a fence."""
         closing = self._fence()
         self._decode()
-        flows = tuple(self._flow(talker) for talker in self._talkers)
+        flows = self._flows()
         counts = self.tap.counts()
         holes: list[str] = []
         differing: list[str] = []
@@ -261,9 +262,21 @@ class Wire:
         sort_by_ends(packets, self._sorted)
         self._read = len(self.tap.frames)
 
-    def _flow(self, talker: Talker) -> Flow:
+    def _flow(self, talker: Talker, later: int = 0) -> Flow:
+        """The last connection between these ends, or the one before so many `later` ones."""
         own = self._sorted.get(frozenset((talker.near, talker.far)), ())
-        return Flow.all_of(own, talker.near, talker.far, talker.transport)[-1]
+        found = Flow.all_of(own, talker.near, talker.far, talker.transport)
+        return found[max(-1 - later, -len(found))]
+
+    def _flows(self) -> tuple[Flow, ...]:
+        """Those of all talkers: a client that comes from the port of an earlier one has a flow of its own."""
+        later: Counter[tuple[Endpoint, Endpoint]] = Counter()
+        flows = []
+        for talker in reversed(self._talkers):
+            ends = (talker.near, talker.far)
+            flows.append(self._flow(talker, later[ends]))
+            later[ends] += 1
+        return tuple(reversed(flows))
 
     def _fence(self) -> str:
         """Send the markers round and wait until the tap has seen them come back; why it did not, empty when it did."""
@@ -312,8 +325,8 @@ class FarView:
 
 
 def _of(talker: Talker, flows: tuple[Flow, ...]) -> Flow:
-    """The flow of a talker."""
-    return next(flow for flow in flows if (flow.near, flow.far) == (talker.near, talker.far))
+    """The flow of a talker: of several from one port the last one's."""
+    return next(flow for flow in reversed(flows) if (flow.near, flow.far) == (talker.near, talker.far))
 
 
 def _came_back(markers: list[Marker], nonce: int) -> set[int]:

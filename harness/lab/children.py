@@ -319,9 +319,11 @@ def resources(pid: int) -> dict[str, int]:
 def footprint() -> dict[str, int]:
     """What its programs hold together: descriptors, processes, threads, zombies, octets of memory and of addresses.
 
-    `kept` is what of the memory no collector of garbage will give back (see `harness.lab.memory`).
+    `kept` is what of the memory no collector of garbage will give back (see `harness.lab.memory`), `mappings` how many
+    pieces the addresses are in: the stack of a thread and the guard page before it are two, however small (proc(5)).
     """
-    found = dict.fromkeys(("descriptors", "processes", "threads", "zombies", "memory", "kept", "mapped"), 0)
+    kinds = ("descriptors", "processes", "threads", "zombies", "memory", "kept", "mapped", "mappings")
+    found = dict.fromkeys(kinds, 0)
     for pid in _pids():
         with contextlib.suppress(OSError):  # gone meanwhile
             fields = proc.status(f"/proc/{pid}")
@@ -334,6 +336,7 @@ def footprint() -> dict[str, int]:
             found["memory"] += int(fields[21]) * os.sysconf("SC_PAGESIZE")
             found["descriptors"] += len(os.listdir(f"/proc/{pid}/fd"))
             found["kept"] += memory.kept(pid)
+            found["mappings"] += proc.read(f"/proc/{pid}/maps").count(b"\n")
     return found
 
 
@@ -382,6 +385,17 @@ def supervisor(pid: int) -> int:
     while (parent := _father(pid)) > 1 and _words(parent) == _words(pid):
         pid = parent
     return pid
+
+
+def resume_others(parent: int) -> int:
+    """Let every process go on but this one and those who have ended; how many these are."""
+    resumed = 0
+    for pid in _pids():
+        with contextlib.suppress(OSError):  # gone meanwhile
+            if pid != parent and proc.status(f"/proc/{pid}")[0] == b"T":
+                os.kill(pid, signal.SIGCONT)
+                resumed += 1
+    return resumed
 
 
 def _father(pid: int) -> int:

@@ -236,6 +236,12 @@ class Lab:
             os.sched_yield()
         return {}
 
+    def resume_children(self, protocol: int, states: int, port: int) -> dict[str, Any]:
+        """Let all go on but who answers for a port, the first process that holds it; how many those are."""
+        holders = self._holders(protocol, states, port)
+        parent = children.supervisor(holders[0]) if holders else 0
+        return {"resumed": children.resume_others(parent)}
+
     def resume(self) -> dict[str, Any]:
         """Let every program go on that was stopped; ProcessLookupError when there is none."""
         self.children.signal_all(signal.SIGCONT)

@@ -175,13 +175,20 @@ class Probe:
         return self._course.affordable(wanted, least)
 
     def connect(
-        self, subject: Reached, *, receive_buffer: int | None = None, segment_size: int | None = None
+        self,
+        subject: Reached,
+        *,
+        receive_buffer: int | None = None,
+        segment_size: int | None = None,
+        source: Endpoint | None = None,
     ) -> Client:
         """A client connected to the subject; a claim that the subject accepts.
 
         `receive_buffer` (octets, SO_RCVBUF) makes our window small, `segment_size` (octets, TCP_MAXSEG) our segments.
+        `source` is where it comes from: the address and port of a client that has reset, which are free again at once.
         """
-        client = self.try_connect(subject, receive_buffer=receive_buffer, segment_size=segment_size)
+        attempt = self.begin_connect(subject, receive_buffer=receive_buffer, segment_size=segment_size, source=source)
+        client = attempt.outcome()
         if isinstance(client, str):
             raise Mismatch("the connection is accepted", client)
         return client
@@ -193,10 +200,17 @@ class Probe:
         return self.begin_connect(subject, receive_buffer=receive_buffer, segment_size=segment_size).outcome()
 
     def begin_connect(
-        self, subject: Reached, *, receive_buffer: int | None = None, segment_size: int | None = None
+        self,
+        subject: Reached,
+        *,
+        receive_buffer: int | None = None,
+        segment_size: int | None = None,
+        source: Endpoint | None = None,
     ) -> Attempt:
         """A connection whose SYN is sent; what comes of it is for the test to ask."""
         connection = self._socket(subject, socket.SOCK_STREAM)
+        if source is not None:
+            connection.bind(tuple(source))
         if receive_buffer is not None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         if segment_size is not None:

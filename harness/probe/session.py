@@ -146,15 +146,19 @@ class Session:
             raise NotApplicable("datagrams have no connection to be in the middle of")
         protocol = self._protocol
         client = self._probe.connect(self._subject, receive_buffer=_SMALL if self._endless else None)
-        if protocol.greeting is not None and protocol.server_closes and not protocol.exchanges:
-            client.expect_any(1)
-            return client
-        talk = self._talks[client] = Conversation(client, protocol)
-        talk.hear_greeting()
-        talk.converse(until=-1 if protocol.server_closes else None)
+        self.go_on(client)
         if not client.received and not protocol.server_closes:
             self._expect_accepted()
         return client
+
+    def go_on(self, client: Client) -> None:
+        """Bring a client that is connected to the middle of its session; a claim that it is served so far."""
+        protocol = self._protocol
+        if protocol.greeting is not None and protocol.server_closes and not protocol.exchanges:
+            client.expect_any(1)  # a server that only greets may greet at any length
+            return
+        self.greet(client)
+        self._talks[client].converse(until=-1 if protocol.server_closes else None)
 
     def hold(self) -> Client:
         """A client in the middle of its session, of which the program knows.
@@ -223,6 +227,18 @@ class Session:
             if protocol.exchanges:
                 self._talks[client].take_last(came)
         client.close()
+
+    def greet(self, client: Client) -> None:
+        """Have a client that is connected hear what the server says first, if anything; a claim that it does."""
+        if client not in self._talks:
+            self._talks[client] = Conversation(client, self._protocol)
+            self._talks[client].hear_greeting()
+
+    def ask_last(self, client: Client) -> bool:
+        """Have a client in the middle of its session ask for what ends it; whether the server closes first."""
+        if self._protocol.server_closes and self._protocol.exchanges:
+            self._talks[client].say(len(self._protocol.exchanges) - 1)
+        return self._protocol.server_closes
 
     def leave_behind_words(self) -> None:
         """One client that says what it has said before, or what nobody asked it for, and leaves without an answer.

@@ -82,7 +82,7 @@ class External:
         """Not applicable: its kernel serves others, too."""
         self._refuse("with a network namespace of its own")
 
-    def paused(self) -> contextlib.AbstractContextManager[None]:
+    def paused(self, *, children_first: bool = False) -> contextlib.AbstractContextManager[None]:
         """Not applicable: its process is not ours to hold still."""
         self._refuse("that can be paused")
 

@@ -355,8 +355,11 @@ class Subject:
         self._lab.ask("sysctl", side="far", name=name, value=value)
 
     @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
+    def paused(self, *, children_first: bool = False) -> Iterator[None]:
         """Hold all its processes still for the block (SIGSTOP): what happens meanwhile is the kernel's doing alone.
+
+        With `children_first` the one that answers for its port goes on when the others have done what they had to do:
+        so all that end of the block have ended at one moment as it sees it, with a single SIGCHLD.
 
         Not applicable to a program that ends of being held still: it would be blamed for what we do meanwhile; nor to
         one that brings its own TCP, which would stand still, too.
@@ -369,6 +372,8 @@ class Subject:
         try:
             yield
         finally:
+            if children_first and self._lab.ask("resume_children", **self._place())["resumed"]:
+                Patience(self).at_rest(_REST, _COMES_TO_REST)
             with contextlib.suppress(ProcessLookupError):  # ended, or just ending, by what the block did
                 self._lab.ask("resume")
 

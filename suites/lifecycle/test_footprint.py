@@ -17,7 +17,7 @@ answer take other paths, too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ from harness.suite import (
     Leaving,
     MiB,
     Mismatch,
+    NotApplicable,
     State,
     control,
     covers,
@@ -42,7 +43,7 @@ from harness.suite import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from harness.suite import Probe, Session, Subject
+    from harness.suite import Client, Probe, Session, Subject
 
 PROFILES = SERVICES
 
@@ -58,6 +59,8 @@ LONG_LOOK = 300  # seconds for a test that has to wait for all the rests
 REST = 15  # seconds
 RESTS = 5  # together longer than a minute, for which many servers keep what they know of a client
 LASTING = 12  # batches: who remembers its last clients, some hundreds, remembers no more of them then
+REQUESTS = 100  # of one session, between two looks at what the server holds
+MOST_REQUESTS = (LASTING + 2) * REQUESTS
 
 
 def visit(subject: Subject, probe: Probe, session: Session, clients: int) -> None:
@@ -149,7 +152,8 @@ class Held:
 
 
 # Who leaves a thread behind leaves its descriptors and its memory, too: the first that grows is what is told. A thread
-# that has ended and that nobody joined or detached (pthread_create(3)) leaves only its stack, 8 MiB of addresses.
+# that has ended and that nobody joined or detached (pthread_create(3)) leaves only its stack, 8 MiB of addresses; where
+# the program asks for small stacks, their number tells: each is a mapping, and the guard page before it another.
 PROCESSES = Held(
     "house:any/no-process-leak", "threads, processes and zombies", 5, lambda one: one["threads"] + one["zombies"]
 )
@@ -157,6 +161,7 @@ DESCRIPTORS = Held("house:any/no-descriptor-leak", "open descriptors", 5, lambda
 UNFREED = Held("house:any/no-memory-leak", "KiB that are not freed", 224, lambda one: one["kept"] // KiB, LASTING)
 MEMORY = Held("house:any/memory-levels-off", "MiB of memory", 9, lambda one: one["memory"] // MiB)
 ADDRESSES = Held("house:any/memory-levels-off", "MiB of address space", BATCH, lambda one: one["mapped"] // MiB)
+MAPPINGS = Held("house:any/no-mapping-leak", "mappings of memory", 12, lambda one: one["mappings"], LASTING)
 
 
 @pytest.mark.timeout(LONG_LOOK)
@@ -167,6 +172,7 @@ ADDRESSES = Held("house:any/memory-levels-off", "MiB of address space", BATCH, l
     "house:any/no-descriptor-leak",
     "house:any/no-memory-leak",
     "house:any/memory-levels-off",
+    "house:any/no-mapping-leak",
     "house:any/survives",
 )
 def check_leaves_nothing_behind(subject: Subject, probe: Probe, session: Session) -> None:
@@ -176,9 +182,9 @@ def check_leaves_nothing_behind(subject: Subject, probe: Probe, session: Session
     with requires("house:any/survives"):
         visit(subject, probe, session, probe.affordable(EACH_TWICE, KINDS))
 
-    held = (PROCESSES, DESCRIPTORS, UNFREED, MEMORY, ADDRESSES)
+    held = (PROCESSES, DESCRIPTORS, UNFREED, MEMORY, ADDRESSES, MAPPINGS)
     batch = probe.affordable(BATCH, KINDS)
-    expect_level(subject, probe, held, batch, lambda: visit(subject, probe, session, batch))
+    expect_level(subject, probe, held, f"{batch} clients", lambda: visit(subject, probe, session, batch))
 
 
 @pytest.mark.timeout(LONG_LOOK)
@@ -193,7 +199,7 @@ def check_leaves_nothing_of_clients_that_leave_together(subject: Subject, probe:
 
     # Not what is freed: as many are held at once as never before, and for a while each batch may want more.
     held = (PROCESSES, DESCRIPTORS, MEMORY, ADDRESSES)
-    expect_level(subject, probe, held, TOGETHER, lambda: visit_together(subject, probe))
+    expect_level(subject, probe, held, f"{TOGETHER} clients", lambda: visit_together(subject, probe))
     with requires("house:any/survives"):
         session.serve()
 
@@ -209,15 +215,53 @@ def check_leaves_nothing_of_clients_gone_before_it_accepts(subject: Subject, pro
         session.serve()
 
     held = (PROCESSES, DESCRIPTORS, MEMORY, ADDRESSES)
-    expect_level(subject, probe, held, 2 * len(Leaving) * FEW, lambda: visit_in_vain(subject, probe))
+    clients = f"{2 * len(Leaving) * FEW} clients"
+    expect_level(subject, probe, held, clients, lambda: visit_in_vain(subject, probe))
     with requires("house:any/survives"):
         session.serve()
 
 
+# Less than two thirds of a KiB for each request: what a session keeps of its last requests is shorter.
+WITHIN = (PROCESSES, DESCRIPTORS, replace(UNFREED, spare=64), MAPPINGS)
+
+
+@exact
+@profiles("echo", "discard", "protocol")
+@covers("house:any/no-growth-within-a-session")
+def check_leaves_nothing_of_a_request_within_its_session(subject: Subject, probe: Probe, session: Session) -> None:
+    """A client that stays and asks hundreds of times costs no more than one that asks once."""
+    with control():
+        client = session.begin()
+        session.talk(client, of=MOST_REQUESTS)
+
+    held = [replace(kind, requirement="house:any/no-growth-within-a-session") for kind in WITHIN]
+    what = f"{REQUESTS} requests of the same session"
+    expect_level(subject, probe, held, what, lambda: ask_again(subject, probe, session, client))
+
+
+def ask_again(subject: Subject, probe: Probe, session: Session, client: Client) -> None:
+    """So many requests more in an open session; not applicable where the server lets no session last so long."""
+
+    def unread() -> str:
+        return "octets wait for it" if any(one["unread"] for one in subject.sockets(State.ESTABLISHED)) else ""
+
+    for _ in range(REQUESTS):
+        try:
+            session.talk(client, of=MOST_REQUESTS)
+            if subject.profile == "discard":  # it answers nothing: what it takes in one read is one request
+                probe.expect_soon(subject, "the server reads", unread)
+        except Mismatch as missed:
+            if client.ended is None:
+                with control():
+                    raise
+            raise NotApplicable(f"needs a server that answers hundreds of requests in a session: {missed}") from None
+    probe.let_settle(subject)
+
+
 def expect_level(
-    subject: Subject, probe: Probe, kinds: Sequence[Held], clients: int, come_and_go: Callable[[], None]
+    subject: Subject, probe: Probe, kinds: Sequence[Held], more: str, come_and_go: Callable[[], None]
 ) -> None:
-    """Claim that of a few batches of so many clients one adds hardly anything to what the subject holds."""
+    """Claim that of a few batches, each of so many `more`, one adds hardly anything to what the subject holds."""
     probe.let_settle(subject)
     seen = [subject.footprint()]
 
@@ -226,7 +270,7 @@ def expect_level(
             if not levels_after_a_rest(subject, probe, growing, come_and_go):
                 for held in growing:
                     with requires(held.requirement):
-                        expect_to_shrink(subject, probe, held, seen, clients)
+                        expect_to_shrink(subject, probe, held, seen, more)
             return
         with requires("house:any/survives"):
             come_and_go()
@@ -250,14 +294,14 @@ def levels_after_a_rest(
     return False
 
 
-def expect_to_shrink(subject: Subject, probe: Probe, held: Held, seen: list[dict[str, int]], clients: int) -> None:
+def expect_to_shrink(subject: Subject, probe: Probe, held: Held, seen: list[dict[str, int]], more: str) -> None:
     """Claim that what was left behind by the last batch is soon given back."""
     counts = _listed([held.of(one) for one in seen])
 
     def growing() -> str:
         return "" if held.levels_off([seen[-2], subject.footprint()]) else f"{counts} {held.what}"
 
-    expected = f"{clients} clients more, and no more than {held.spare} {held.what} in addition"
+    expected = f"{more} more, and no more than {held.spare} {held.what} in addition"
     probe.expect_soon(subject, expected, growing)
 
 

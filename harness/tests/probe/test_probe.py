@@ -173,3 +173,22 @@ def test_a_client_meets_a_real_reset(told: Subject, probe: Probe, wire: Wire) ->
     told.signal(signal.SIGKILL)
 
     assert client.ending() is Ending.RESET
+
+
+def test_a_client_may_come_from_the_port_of_one_that_has_reset(told: Subject, probe: Probe, wire: Wire) -> None:
+    """Each has a flow of its own, so that the capture of both is whole; asked for by its ends it is the last one's."""
+    first = probe.connect(told)
+    told.tell("accept")
+    told.tell("send 66697273740a")
+    first.expect(b"first\n")
+    first.reset()
+    told.tell("close")
+
+    second = probe.connect(told, source=first.near)
+    told.tell("accept")
+    told.tell("send 7365636f6e64")
+    second.expect(b"second")
+
+    assert second.near == first.near
+    assert [flow.stream(got) for flow in wire.capture().flows] == [b"first\n", b"second"]
+    assert wire.flow(second).stream(got) == b"second"

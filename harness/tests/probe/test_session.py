@@ -46,6 +46,20 @@ def test_an_ordinary_client_is_served(lab: Lab, probe: Probe, profile: str) -> N
     subject.close()
 
 
+def test_a_client_that_stays_asks_again(lab: Lab, probe: Probe) -> None:
+    """Where one session has more than one request; elsewhere there is nothing to be asked again."""
+    echo = start(lab, SERVERS["echo"], "v4", {})
+    session = Session(echo, probe, ordinary("echo"))
+    client = session.begin()
+
+    session.talk(client)
+
+    assert (client.sent, client.received) == (10, 10)
+    echo.close()
+    with pytest.raises(NotApplicable, match="all may be said again"):
+        Session(echo, probe, ordinary("request-reply")).talk(client)
+
+
 @pytest.mark.parametrize(
     ("mutant", "complaint"),
     [

@@ -28,6 +28,7 @@ SERVES_FOR_EVER = BINDS + "signal.pause()\n"
 STARTS_ONCE = "import pathlib, sys\npathlib.Path(sys.argv[3]).touch(exist_ok=False)\n" + SERVES_FOR_EVER
 LEAVES_A_CHILD = BINDS + "import os\nif os.fork():\n    listener.accept()\nsignal.pause()\n"
 WORKER_IN_ITS_PLACE = "import os\nwhile os.fork():\n    os.wait()\n" + SERVES_FOR_EVER
+MAPS_PAGES = "import mmap\nkept = [mmap.mmap(-1, mmap.PAGESIZE) for _ in range(20)]\n"
 LEAVES_ZOMBIES = BINDS + "import os\nfor _ in range(3):\n    os.fork() or os._exit(0)\nsignal.pause()\n"
 
 
@@ -215,6 +216,18 @@ def test_all_its_processes_are_counted(serving: Callable[..., Subject]) -> None:
 
 COUNTS = "import resource\nprint(*resource.getrlimit(resource.RLIMIT_NOFILE), flush=True)\n"
 NEEDS_MANY = "import os\nheld = [os.pipe() for _ in range(20)]\nfor pair in held:\n    list(map(os.close, pair))\n"
+
+
+def test_mappings_of_memory_are_counted_each_however_small(serving: Callable[..., Subject]) -> None:
+    """Of two programs that differ in twenty pages, each mapped for itself, the second has so many more."""
+    subject = serving(SERVES_FOR_EVER, "{host}", "{port}")
+    first = subject.footprint()["mappings"]
+    subject.kill()
+    subject.wait_end()
+
+    subject = serving(MAPS_PAGES + SERVES_FOR_EVER, "{host}", "{port}")
+
+    assert 20 <= subject.footprint()["mappings"] - first < 40
 
 
 def test_a_limit_of_descriptors_is_there_at_the_start(serving: Callable[..., Subject]) -> None:

@@ -18,11 +18,13 @@ from harness.lab.ends import NEAR
 from harness.subject.answers import BadCommand, answered
 from harness.subject.inventory import from_command, reference_servers, told_server
 from harness.subject.look import Look
+from harness.subject.patience import Patience
 from harness.subject.process import Subject, start
 from harness.verdict import Inconclusive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from harness.lab.handle import Lab
 
@@ -213,3 +215,41 @@ def test_closing_lets_go_of_every_descriptor(lab: Lab) -> None:
         start(lab, told_server(), "v4", {}).close()
 
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+REAPS = """
+import os, signal, socket, sys
+def reap(*_):
+    reaped = 0
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            reaped += 1
+    except ChildProcessError:
+        pass
+    if reaped:
+        print("ended together:", reaped, flush=True)
+signal.signal(signal.SIGCHLD, reap)
+listener = socket.create_server((sys.argv[1], int(sys.argv[2])))
+for _ in range(3):
+    if os.fork() == 0:
+        listener.accept()
+        os._exit(0)
+while True:
+    signal.pause()
+"""
+
+
+def test_children_that_go_on_first_have_ended_when_their_parent_looks(lab: Lab, tmp_path: Path) -> None:
+    """Of three that end of what came in the block the parent finds all at its first look."""
+    (tmp_path / "reaps.py").write_text(REAPS)
+    command = f"{sys.executable} {tmp_path / 'reaps.py'} {{host}} {{port}}"
+    subject = start(lab, from_command(command, "tcp"), "v4", {})
+    Patience(subject).at_rest(0.1)
+
+    with contextlib.ExitStack() as clients, subject.paused(children_first=True):
+        for _ in range(3):
+            clients.enter_context(connected(lab, subject))
+
+    Patience(subject).at_rest(0.1)
+    assert subject.told()["stdout"] == "ended together: 3\n"
+    subject.close()
