@@ -122,8 +122,9 @@ class Subject:
         return self._sockets(mask(*states) if states else ALL & ~mask(State.LISTEN), side)
 
     def accepted(self) -> frozenset[Endpoint]:
-        """Whose connections its program has: until it has accepted one the kernel keeps that without an inode."""
-        return frozenset(Endpoint(*entry["remote"]) for entry in self.sockets() if entry["inode"])
+        """Whose connections its program has, both ends open: before it accepts one the kernel gives that no inode."""
+        standing = self.sockets(State.ESTABLISHED)
+        return frozenset(Endpoint(*entry["remote"]) for entry in standing if entry["inode"])
 
     def unread(self) -> int:
         """What waits for it to be received at its port, of a subject over UDP: octets as the kernel counts them."""
