@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 PCAP = ("never", "failed", "all")
 EXPLORE_SEED = 7  # as good as any other
 FAMILIES = ("v4", "v6")
-SOAK_HELP = "also serve clients of every kind for so long, on each family; what is held must level off"
+SOAK_HELP = "also serve clients of every kind for so long, talk with one, and pass 2 GiB; what is held must level off"
 WIDE_HELP = "put each mutant to all tests of its profile, not only to those that cover what it breaks"
 EXPLORE_HELP = "also look for so long, on each family, for a sequence of client actions that breaks a promise"
 EXPLORE_SEED_HELP = "what is drawn then: the same seed draws the same sequences (default: %(default)s)"

@@ -243,7 +243,7 @@ class Crowd:
         """Those that are accepted and connected, and lack an answer."""
         lacking = [member for member in self.members if member.lack and member.client.ended is None]
         accepted = self._subject.accepted() if lacking else frozenset()
-        return [member for member in lacking if member.client.near in accepted]
+        return [member for member in lacking if member.client.near.port in accepted]
 
 
 def _room(size: int, theirs: int) -> tuple[int, str]:

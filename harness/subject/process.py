@@ -166,9 +166,12 @@ class Subject:
             states = (State.LISTEN,)
         return self._sockets(mask(*states) if states else ALL & ~mask(State.LISTEN), side)
 
-    def accepted(self) -> frozenset[Endpoint]:
-        """Whose connections its program has: until it has accepted one the kernel keeps that without an inode."""
-        return frozenset(Endpoint(*entry["remote"]) for entry in self.sockets() if entry["inode"])
+    def accepted(self) -> frozenset[int]:
+        """The ports of the clients whose connections its program has, both ends open.
+
+        Before it accepts one the kernel gives that no inode. An address may be written in two ways (::ffff:10.9.0.1).
+        """
+        return frozenset(entry["remote"][1] for entry in self.sockets(State.ESTABLISHED) if entry["inode"])
 
     def unread(self) -> int:
         """What waits for it to be received at its port, of a subject over UDP: octets as the kernel counts them."""

@@ -13,6 +13,7 @@ from harness.probe.crowd import Crowd, Member
 from harness.probe.ending import Ending
 from harness.subject.patience import Waited
 from harness.subject.protocol import Answer, Exactly, Exchange, Matching
+from harness.wire.segment import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -114,7 +115,7 @@ class Waiting:
     ended = None
 
     def __init__(self, number: int) -> None:
-        self.near = number
+        self.near = Endpoint("::1", number)
         self.socket, self._far = socket.socketpair()
         self.left = False
 
@@ -142,7 +143,7 @@ class Pool:
         self.queued: set[int] = set()
 
     def accepted(self) -> frozenset[int]:
-        return frozenset(client.near for client in self.clients) - self.queued
+        return frozenset(client.near.port for client in self.clients) - self.queued
 
     def until(self, _: object, came: Callable[[float], bool]) -> Waited:
         """Serve one when somebody has left, the first of those who wait."""
@@ -167,7 +168,7 @@ def waiting() -> Iterator[list[Waiting]]:
 
 def crowd_of(pool: Any) -> Crowd:
     first, *others = (
-        Member(one.near, one, [] if one.near == 1 else [Exchange(b"", Exactly(b"mine"))], to_end=False)
+        Member(one.near.port, one, [] if one.near.port == 1 else [Exchange(b"", Exactly(b"mine"))], to_end=False)
         for one in pool.clients
     )
     crowd = Crowd(pool, pool, first)

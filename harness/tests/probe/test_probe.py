@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from harness.lab.ends import FAR, NEAR
 from harness.probe.client import Client
 from harness.probe.ending import Ending
 from harness.probe.probe import Probe
-from harness.subject.inventory import reference_servers, told_server
+from harness.subject.inventory import from_command, reference_servers, told_server
 from harness.subject.patience import Patience, Waited
 from harness.subject.process import Subject, start
 from harness.suite import got, sent
@@ -156,7 +157,19 @@ def test_who_was_accepted_is_known(told: Subject, probe: Probe) -> None:
     first, _ = probe.connect(told), probe.connect(told)
     told.tell("accept")
 
-    assert told.accepted() == {first.near}
+    assert told.accepted() == {first.near.port}
+
+
+def test_who_was_accepted_is_known_by_a_mapped_address_too(lab: Lab, probe: Probe) -> None:
+    """A listener of IPv6 that takes IPv4 as well knows its clients as ::ffff:10.9.0.1."""
+    both = "socket.create_server(('::', {port}), family=socket.AF_INET6, dualstack_ipv6=True)"
+    code = f"import signal, socket; listener = {both}; client = listener.accept(); signal.pause()"
+    subject = start(lab, from_command(f'{sys.executable} -c "{code}"', "tcp"), "v4", {})
+    client = probe.connect(subject)
+
+    probe.expect_soon(subject, "it is accepted", lambda: "" if subject.accepted() else "it is not")
+    assert subject.accepted() == {client.near.port}
+    subject.close()
 
 
 def test_a_subject_that_does_nothing_has_no_unrest(told: Subject, probe: Probe) -> None:
