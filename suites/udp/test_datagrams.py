@@ -128,7 +128,7 @@ def check_short_one_after_a_long_one(subject: Subject, probe: Probe) -> None:
     client.expect_back(b"s")
 
 
-@covers("rfc862:udp/empty", ONE_EACH)
+@covers("rfc862:udp/empty", "rfc862:udp/one-in-one-out")
 def check_empty_datagram_comes_back_empty(subject: Subject, probe: Probe, wire: Wire) -> None:
     """A datagram without data is a datagram: it is answered by one, and the service goes on."""
     serves(subject, probe)
@@ -141,7 +141,7 @@ def check_empty_datagram_comes_back_empty(subject: Subject, probe: Probe, wire: 
     wire.flow(client).expect(sent.datagram(size=0), got.datagram(size=0), sent.datagram(), got.datagram())
 
 
-@covers("rfc862:udp/maximal", "rfc768:Fields/at-most-65507-octets-over-ipv4", ONE_EACH)
+@covers("rfc862:udp/maximal", "rfc768:Fields/at-most-65507-octets-over-ipv4", "rfc862:udp/one-in-one-out")
 def check_largest_datagram_comes_back(subject: Subject, probe: Probe) -> None:
     """The largest datagram that there can be comes back whole, and the service goes on."""
     serves(subject, probe)
@@ -152,7 +152,7 @@ def check_largest_datagram_comes_back(subject: Subject, probe: Probe) -> None:
         client.expect_back(b"still there?")
 
 
-@covers("rfc862:udp/no-truncation", ONE_EACH)
+@covers("rfc862:udp/no-truncation", "rfc862:udp/one-in-one-out")
 def check_no_answer_is_cut_short(subject: Subject, probe: Probe) -> None:
     """A datagram that is too large for the server is not answered with a part of itself: whole, or not at all."""
     serves(subject, probe)
@@ -258,7 +258,7 @@ def check_answer_comes_from_the_address_asked(subject: Subject, probe: Probe) ->
         probe.datagrams(subject, to=address).expect_back(b"who are you?")
 
 
-@covers("rfc862:udp/to-the-sender-only", ONE_EACH)
+@covers("rfc862:udp/to-the-sender-only", "rfc862:udp/one-in-one-out")
 def check_every_client_gets_its_own(subject: Subject, probe: Probe) -> None:
     """Clients that take turns, in either order, each get what they sent, and nothing of the others."""
     serves(subject, probe)
@@ -272,7 +272,7 @@ def check_every_client_gets_its_own(subject: Subject, probe: Probe) -> None:
         expect_nothing_more(client)
 
 
-@covers("rfc862:udp/to-the-sender-only", ONE_EACH)
+@covers("rfc862:udp/to-the-sender-only", "rfc862:udp/one-in-one-out")
 def check_clients_of_the_same_port_number_are_told_apart(subject: Subject, probe: Probe, raw: Raw, wire: Wire) -> None:
     """A client is an address and a port: two hosts whose clients have the same port number each get their own."""
     serves(subject, probe)
@@ -287,7 +287,7 @@ def check_clients_of_the_same_port_number_are_told_apart(subject: Subject, probe
     expect_nothing_more(client)
 
 
-@covers("rfc862:udp/to-the-sender-only", ONE_EACH)
+@covers("rfc862:udp/to-the-sender-only", "rfc862:udp/one-in-one-out")
 def check_every_client_of_a_burst_gets_its_own(subject: Subject, probe: Probe) -> None:
     """Datagrams of five clients, mixed, that wait together when the server looks are answered each to its sender."""
     serves(subject, probe)
@@ -322,7 +322,7 @@ def check_survives_an_answer_that_nobody_hears(subject: Subject, probe: Probe, w
         other.expect_back(f"still there {number}?".encode())
 
 
-@covers("rfc862:udp/no-amplification", "rfc8085:6/no-reflection-amplification", ONE_EACH)
+@covers("rfc862:udp/no-amplification", "rfc8085:6/no-reflection-amplification", "rfc862:udp/one-in-one-out")
 @pytest.mark.parametrize("size", [1, 13])
 def check_no_answer_is_larger_than_its_request(subject: Subject, probe: Probe, size: int) -> None:
     """A small datagram draws no larger one: a server that pads is a weapon for who forges his address."""
@@ -368,7 +368,7 @@ def check_checksum_of_zero_goes_as_all_ones(subject: Subject, probe: Probe, wire
     assert answer.checksum == 0xFFFF, "the checksum field holds 0xFFFF"
 
 
-@covers("rfc862:udp/ignores-corrupt", ONE_EACH)
+@covers("rfc862:udp/ignores-corrupt", "rfc862:udp/one-in-one-out")
 def check_damaged_datagrams_are_not_answered(subject: Subject, probe: Probe, raw: Raw, wire: Wire) -> None:
     """A wrong checksum, or a length that cannot be, draws no answer; the whole datagram behind them draws one."""
     serves(subject, probe)
