@@ -305,6 +305,7 @@ def probe(
 ) -> Iterator[Probe]:
     """Our active end."""
     pace = CALM if _settings.link is None else Pace.over(_settings.link)
+    pace = pace.longer(manner_of_test(request.node).sleeps)
     with probing(near, pace, _course, _recorded, request) as probe:
         yield probe
 

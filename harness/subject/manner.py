@@ -18,6 +18,7 @@ LATE = 0.3  # seconds for one session, from which on a subject is a slow one
 SHARE = 10.0  # seconds that a test gets for a number of sessions with a slow one
 ENOUGH = 30.0  # seconds that a test of one gets that is slow or never rests: several times what a test takes else
 MOST = 75.0  # seconds that any other test gets, on a machine however loaded; pytest-timeout, the net, gives 120
+IN_FRONT = 8  # clients that a test may have sent to a queue before the one that it waits for
 RESTLESS = 1.0  # seconds that count for a session with one that never rests: each of its clients may cost the next more
 WORK = 1.0  # seconds of processor time in which a subject that never rests would have done what there is to do
 
@@ -43,6 +44,14 @@ class Manner:
         if self.is_slow:
             return f"one session of the server takes {self.seconds:.1f} s"
         return "" if self.rests else "the server uses the processor all the time"
+
+    @property
+    def sleeps(self) -> float:
+        """Seconds for which a slow one may be idle, beyond all patience, before the turn of a client has come.
+
+        One that serves its clients one by one may have those before it that have left, each as long as the others.
+        """
+        return IN_FRONT * self.seconds if self.is_slow else 0.0
 
     def as_record(self) -> dict[str, Any]:
         """The manner as a JSON object, for the workers of a run."""

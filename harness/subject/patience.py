@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 import select
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from harness import budget
@@ -72,6 +72,10 @@ class Pace:
         if profile.faithful:
             return cls(IDLE + there_and_back, STUCK + there_and_back, budget.RESPONSE * 2, there_and_back)
         return cls(IDLE + there_and_back, 24.0 + there_and_back, 60.0, 0.5 + there_and_back)
+
+    def longer(self, seconds: float) -> Pace:
+        """The same for a subject that may sleep so much longer before it gets to what is waited for."""
+        return replace(self, idle=self.idle + seconds, stuck=self.stuck + seconds, response=self.response + seconds)
 
 
 CALM = Pace()

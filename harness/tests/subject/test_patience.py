@@ -348,6 +348,16 @@ def test_the_end_of_a_stream_is_hardly_waited_for_where_none_ends(clock: Clock) 
     assert Patience(Watched(repeat(IDLE)), course=Course(Manner())).until_end(clock.never).reason.endswith("2.0 s")
 
 
+@pytest.mark.parametrize(("seconds", "idle"), [(0.29, 2.0), (1.0, 10.0)])
+def test_a_slow_one_may_sleep_for_each_client_in_front(clock: Clock, seconds: float, idle: float) -> None:
+    """One that serves its clients one by one is idle as long as it sleeps for those that have left already."""
+    pace = Pace().longer(Manner(seconds=seconds).sleeps)
+
+    waited = Patience(Watched(repeat(IDLE)), pace=pace).until(clock.never)
+
+    assert waited.reason == f"the subject was idle for {idle:.1f} s"
+
+
 def test_fewer_sessions_are_held_with_one_that_never_rests() -> None:
     """Each of its clients may leave a thread that spins."""
     assert Course(Manner(rests=False)).affordable(100) == 10
