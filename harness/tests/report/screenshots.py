@@ -46,7 +46,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, browser() as started:
         page = started.new_page(viewport=_WINDOW, color_scheme="light")
         page.goto(judged(Path(folder)).as_uri())
-        page.screenshot(path=IMAGES / "summary.png", full_page=True, clip=above(page.locator(".tofix > li").nth(4)))
+        page.screenshot(
+            path=IMAGES / "summary.png", full_page=True, clip=above(page.locator("section[aria-labelledby=matrix]"))
+        )
 
         page.get_by_label("hide what is calm").check()
         page.locator("section[aria-labelledby=matrix] details", has_text="services/echo").screenshot(
