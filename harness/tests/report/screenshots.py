@@ -35,7 +35,8 @@ def judged(folder: Path) -> Path:
 
 
 def above(below: Locator) -> FloatRect:
-    """The part of the page above an element."""
+    """The part of the page above an element, whose place is told from the top of the window: so the page is there."""
+    below.page.evaluate("scrollTo({top: 0, behavior: 'instant'})")
     box = below.bounding_box()
     assert box is not None, f"{below} is not shown"
     return {"x": 0, "y": 0, "width": _WINDOW["width"], "height": box["y"]}
