@@ -31,8 +31,7 @@ from harness.record.process import ProcessRecord
 from harness.record.result import Result, without_repetition
 from harness.record.talks import Talk, subject_calls
 from harness.spec.catalogue import load
-from harness.subject.crash_reports import recognized
-from harness.subject.outcome import in_a_line, outcome, status
+from harness.subject.outcome import crash, in_a_line, outcome, status
 from harness.subject.process import Subject
 from harness.verdict import Finding, SubjectEnded, Verdict, worst
 
@@ -192,11 +191,10 @@ def _with_crash(judgment: Judgment, subject: Subject, told: dict[str, Any], rais
         return judgment
     actual = in_a_line(told)
     text = "\n".join(["expected: the subject goes on serving", f"actual:   {actual}", *outcome(told)])
-    crash = Finding(Verdict.FAIL, SURVIVES, "the subject goes on serving", actual, text)
+    end = Finding(Verdict.FAIL, SURVIVES, "the subject goes on serving", actual, text)
     if isinstance(raised, SubjectEnded):
-        return replace(judgment, findings=(crash,), verdict=crash.verdict)
-    findings = (*judgment.findings, crash)
-    return replace(judgment, findings=findings, verdict=worst([judgment.verdict, crash.verdict]))
+        return replace(judgment, findings=(end,), verdict=end.verdict)
+    return replace(judgment, findings=(*judgment.findings, end), verdict=worst([judgment.verdict, end.verdict]))
 
 
 def _process(told: dict[str, Any], subject: Subject, talkers: list[Talker]) -> ProcessRecord:
@@ -209,7 +207,7 @@ def _process(told: dict[str, Any], subject: Subject, talkers: list[Talker]) -> P
         ended=told["ended"],
         expected=subject.may_end,
         last=told["stderr"].strip().rpartition("\n")[2],
-        trace=recognized(told["stderr"], told["signal"]),
+        trace=crash(told),
         clients=len(clients),
         closed=len(closed) if runs else 0,
     )

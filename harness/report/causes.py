@@ -129,9 +129,8 @@ class Cause:
     @cached_property
     def requirements(self) -> Counter[str]:
         """What was missed for it, with the number of rows."""
-        return Counter(
-            requirement for _, requirement in dict.fromkeys((row.test, one.requirement) for row, one in self.seen)
-        )
+        missed = dict.fromkeys((row.test, one.requirement) for row, one in self.seen)
+        return Counter(requirement for _, requirement in missed if requirement)
 
     @property
     def explains(self) -> str:

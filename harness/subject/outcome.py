@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from typing import TYPE_CHECKING, Any
 
 from harness.subject.crash_reports import recognized
+
+if TYPE_CHECKING:
+    from harness.subject.stacktrace import StackTrace
 
 _ENOUGH = 3  # lines of a stderr that nobody recognizes
 
@@ -14,6 +18,12 @@ def status(told: dict[str, Any]) -> str:
     if not told["ended"]:
         return "still running"
     return f"exit {told['exit']}" if told["exit"] is not None else f"killed by {told['signal']}"
+
+
+def crash(told: dict[str, Any]) -> StackTrace | None:
+    """The crash that its stderr tells of; files are named as from here, where its command was given."""
+    trace = recognized(told["stderr"], told["signal"])
+    return trace.seen_from(os.getcwd()) if trace is not None else None
 
 
 def outcome(told: dict[str, Any], lines: int = 12) -> list[str]:
@@ -36,6 +46,6 @@ def in_a_line(told: dict[str, Any]) -> str:
 
 def last_words(told: dict[str, Any], lines: int = _ENOUGH) -> str:
     """What its stderr says last, in one line: a crash with its place, or else the last `lines` that are not empty."""
-    if (trace := recognized(told["stderr"], told["signal"])) is not None:
+    if (trace := crash(told)) is not None:
         return str(trace)
     return " / ".join(line.strip() for line in [one for one in told["stderr"].splitlines() if one.strip()][-lines:])

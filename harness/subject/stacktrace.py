@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os.path
 import re
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -44,6 +45,11 @@ class StackTrace:
     def is_lost_connection(self) -> bool:
         """Whether all that happened is that the other end of a connection disappeared."""
         return _LOST.search(self.said) is not None
+
+    def seen_from(self, folder: str) -> StackTrace:
+        """The same with a file in `folder` named as from there: in another checkout it is the same file."""
+        file = os.path.normpath(self.file) if self.file.startswith(f"{folder.rstrip('/')}/") else ""
+        return replace(self, file=os.path.relpath(file, folder)) if file else self
 
     def __str__(self) -> str:
         return f"{self.said} (at {self.place})" if self.place else self.said

@@ -127,8 +127,8 @@ def test_each_crash_is_one_cause(ran: Ran) -> None:
 
     assert ran.code == Exit.MISSED
     assert [cause.kind for cause in run.causes] == [Kind.CRASH] * 3
-    assert "\n3 causes · 0 other findings · 1 deviation, the worst first\n" in ran.out, ran.out
-    assert "CAUSE  RuntimeError: out of bread\n  at        " in ran.out
+    assert "\n3 causes · 0 other findings\n" in ran.out, ran.out
+    assert "CAUSE  RuntimeError: out of bread\n  at        dies:13\n" in ran.out
 
 
 def test_why_a_family_is_not_served_is_told_with_its_stderr(ran: Ran) -> None:
@@ -139,4 +139,4 @@ def test_why_a_family_is_not_served_is_told_with_its_stderr(ran: Ran) -> None:
         "the subject does not serve IPv6: './dies {host} {port}' ended before it was ready (stderr: "
     )
     assert "Error: [Errno -9]" in reason
-    assert "dies:3)" in reason
+    assert reason.endswith("(at dies:3))")

@@ -35,7 +35,8 @@ def judged(folder: Path) -> Path:
 
 
 def above(below: Locator) -> FloatRect:
-    """The part of the page above an element."""
+    """The part of the page above an element, whose place is told from the top of the window: so the page is there."""
+    below.page.evaluate("scrollTo({top: 0, behavior: 'instant'})")
     box = below.bounding_box()
     assert box is not None, f"{below} is not shown"
     return {"x": 0, "y": 0, "width": _WINDOW["width"], "height": box["y"]}
@@ -46,7 +47,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, browser() as started:
         page = started.new_page(viewport=_WINDOW, color_scheme="light")
         page.goto(judged(Path(folder)).as_uri())
-        page.screenshot(path=IMAGES / "summary.png", full_page=True, clip=above(page.locator(".tofix > li").nth(4)))
+        page.screenshot(
+            path=IMAGES / "summary.png", full_page=True, clip=above(page.locator("section[aria-labelledby=matrix]"))
+        )
 
         page.get_by_label("hide what is calm").check()
         page.locator("section[aria-labelledby=matrix] details", has_text="services/echo").screenshot(

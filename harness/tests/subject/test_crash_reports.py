@@ -168,3 +168,19 @@ def test_a_lost_connection_is_told_from_other_crashes(name: str, lost: bool) -> 
 
     assert trace is not None
     assert trace.is_lost_connection is lost
+
+
+@pytest.mark.parametrize(
+    ("file", "folder", "seen"),
+    [
+        ("/srv/echo.py", "/srv", "echo.py"),
+        ("/srv/./app/echo.py", "/srv", "app/echo.py"),
+        ("/srv2/echo.py", "/srv", "/srv2/echo.py"),
+        ("echo.py", "/srv", "echo.py"),
+        ("/srv/echo.py", "/", "srv/echo.py"),
+        ("", "/srv", ""),
+    ],
+)
+def test_a_file_is_named_from_where_the_command_was_given(file: str, folder: str, seen: str) -> None:
+    """So that two checkouts tell the same, and a CI finds the line."""
+    assert StackTrace("Python", "ValueError", file=file).seen_from(folder).file == seen
