@@ -193,15 +193,21 @@ def _routed(network: Packet) -> bool:
 
 def _right(network: Packet, transport: Packet, protocol: int) -> bool:
     """Whether the checksums of header and transport are right, as scapy sums them up."""
+    v4 = isinstance(network, IP)
+    if v4 and checksum(network.original[: network.ihl * 4]) != 0:
+        return False
     octets = transport.original
+    if protocol == ICMP_NUMBER:
+        return bool(checksum(octets) == 0)
     if protocol == UDP_NUMBER:
         if not transport.chksum:
-            return isinstance(network, IP) and checksum(network.original[: network.ihl * 4]) == 0
-        octets = octets[: transport.len]
-    if isinstance(network, IP):
-        whole = checksum(octets) if protocol == ICMP_NUMBER else in4_chksum(protocol, network, octets)
-        return bool(whole == 0 and checksum(network.original[: network.ihl * 4]) == 0)
-    return bool(in6_chksum(protocol, network, octets) == 0)
+            return v4
+        octets = octets[: transport.len]  # what follows in the packet is not summed
+    if not v4:
+        return bool(in6_chksum(protocol, network, octets) == 0)
+    if len(octets) < len(transport.original):  # scapy goes by the length of IP
+        network = IP(src=network.src, dst=network.dst)
+    return bool(in4_chksum(protocol, network, octets) == 0)
 
 
 # --- TCP, UDP, ICMP

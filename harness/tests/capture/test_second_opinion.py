@@ -61,6 +61,7 @@ def every_kind(family: str) -> list[bytes]:
             in_frame(craft.packet(near.host, far.host, craft.UDP, craft.datagram(near, far, b"datagram", **how)))
             for how in ({}, {"length": 7}, {"length": 9}, {"length": 900}, {"checksum": 0}, {"checksum": 7})
         ),
+        in_frame(craft.packet(near.host, far.host, craft.UDP, craft.datagram(near, far, b"inside") + b"outside")),
         in_frame(craft.packet(near.host, far.host, 253, b"what?")),
         icmp_frame(far.host, near.host, *port, quoted),
         icmp_frame(far.host, near.host, *narrow, segment_quoted, rest=1280),
