@@ -42,6 +42,7 @@ from harness.subject.runtime import Runtime
 from harness.subject.state import State
 from harness.verdict import Inconclusive, Mismatch, NotApplicable
 from harness.wire.checksum import checksum_fault
+from harness.wire.flow import Flow
 from harness.wire.pattern import Pattern, got, sent
 from harness.wire.segment import Endpoint
 from harness.wire.step import Step
@@ -69,6 +70,7 @@ __all__ = [
     "Exploration",
     "External",
     "FirstExchange",
+    "Flow",
     "FourTuple",
     "Inconclusive",
     "KiB",
