@@ -12,6 +12,7 @@ from harness.lab.ends import FAR
 from harness.subject import readiness
 from harness.subject.inventory import PORT
 from harness.subject.outcome import in_a_line, last_words, outcome
+from harness.subject.patience import Patience
 from harness.subject.readiness import ANSWERED
 from harness.subject.state import PROTOCOLS, waiting
 from harness.wire.segment import Endpoint
@@ -28,6 +29,9 @@ Ask: TypeAlias = "Callable[[Subject, float], str]"
 _SECOND_THOUGHTS = 1.0  # seconds for a program that listens elsewhere to open the socket that was asked for too
 _LONG = 30.0  # seconds that a program may take to become ready while it is busy
 _MOMENT = 0.2  # seconds between two looks at whether it is
+_AT_REST = 0.1  # seconds of idleness after which all its processes have begun
+_HELPERS = 2.0  # seconds that other processes of it get to begin
+_HELPERS_WORK = 0.5  # seconds of processor time after which they are not waited for
 _SOONEST, _LATEST = 0.001, 0.1  # seconds between two looks at whether a socket waits for clients
 _RARER = 0.15  # of the time that it has taken so far, between these
 
@@ -95,6 +99,38 @@ class Beginning:
             return True
         self.deadline = Deadline(self._seconds)
         return False
+
+
+def become_ready(lab: Lab, subject: Subject, descriptors: list[int], ask: Ask | None, seconds: float) -> None:
+    """Wait until a program that was started listens, which is its address from then on, and is ready as the user says.
+
+    One of ours tells where it listens on the second of its `descriptors`.
+    """
+    ready = subject.program.ready
+    exactly = ready.seconds if ready is not None else None
+    beginning = Beginning(subject, exactly or seconds, exactly=exactly is not None)
+    if subject.program.ours:
+        subject.address = announced(subject, descriptors[1], beginning)
+        return
+    subject.address = seen(lab, subject, beginning)
+    if ready is None:
+        _let_helpers_begin(lab, subject)
+    if ready is not None and ready.text:
+        heard(lab, subject, ready.text, beginning)
+    if ready is not None and ready.answered:
+        if ask is None:
+            raise TypeError("a subject that is ready when it answers needs somebody who asks it")
+        answered(subject, ask, beginning)
+
+
+def _let_helpers_begin(lab: Lab, subject: Subject) -> None:
+    """Wait until one that has helpers, or is busy and may be about to start them, is at rest for a moment.
+
+    Of several processes one listens, and what it needs of the others, a backend, may still be about to begin.
+    """
+    seen = lab.ask("activity")
+    if seen["processes"] > 1 or seen["running"]:
+        Patience(subject).at_rest(_AT_REST, _HELPERS, work=_HELPERS_WORK)
 
 
 def announced(subject: Subject, ready: int, beginning: Beginning) -> Endpoint:

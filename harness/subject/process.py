@@ -16,7 +16,7 @@ from harness.budget import Deadline
 from harness.lab.ends import FAR, USERSPACE
 from harness.lab.link import TIME_WAITS
 from harness.subject.answers import BadCommand, of_a_command
-from harness.subject.beginning import Beginning, NotReady, announced, answered, heard, seen, waiting_sockets
+from harness.subject.beginning import NotReady, become_ready, waiting_sockets
 from harness.subject.crash_reports import recognized
 from harness.subject.inventory import KERNEL, PORT, Program
 from harness.subject.look import Look
@@ -113,23 +113,7 @@ class Subject:
         self._commands.clear()
         self._has_heirs, self._is_told_to_end = True, False
         self.address = Endpoint("", 0)
-        self._become_ready(seconds)
-
-    def _become_ready(self, seconds: float) -> None:
-        """Wait until it listens, and is ready as the user has said."""
-        ready = self.program.ready
-        exactly = ready is not None and ready.seconds is not None
-        beginning = Beginning(self, ready.seconds if ready and ready.seconds else seconds, exactly=exactly)
-        if self.program.ours:
-            self.address = announced(self, self._descriptors[1], beginning)
-        else:
-            self.address = seen(self._lab, self, beginning)
-        if ready is not None and ready.text:
-            heard(self._lab, self, ready.text, beginning)
-        if ready is not None and ready.answered:
-            if self._ask is None:
-                raise TypeError("a subject that is ready when it answers needs somebody who asks it")
-            answered(self, self._ask, beginning)
+        become_ready(self._lab, self, self._descriptors, self._ask, seconds)
 
     def restart(self, seconds: float = budget.READY) -> None:
         """Start it again, once it has ended, with the same words; a claim that it becomes ready on the same port."""

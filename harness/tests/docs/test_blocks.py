@@ -67,6 +67,7 @@ QUICK_FOR = {
     "docs/own-protocol.md": "answers_as_described",
     "docs/matrix.md": "returns_what_it_gets and (asyncio or threading)",
     "docs/tutorial-servers.md": "greeting_is_one_line",
+    "docs/starting-a-server.md": "returns_what_it_gets or answers_as_described",
 }
 
 _BUDGET = 100.0  # seconds for one command on a loaded machine

@@ -40,6 +40,7 @@ import os, select, signal, sys
 from harness.lab.handle import Lab
 lab = Lab()
 lab.ask("build", relayed=True)
+lab.ask("scratch")
 sockets = [lab.socket(side, 2, 1) for side in ("near", "far")]
 started = lab.ask("start", argv=[sys.executable, "-c", sys.argv[1]], environment={}, talk=True)
 assert os.read(started.descriptors[2], 100) == b"daemon 1\\n"
@@ -134,7 +135,7 @@ def test_nothing_stays_when_a_run_is_killed(lab_process: Lab, tmp_path: Path) ->
     subject.write_text(SILENT)
     before = Machine.now(temporary)
     run = ["-m", "harness", "check", "-n", "2", "-k", "test_echo", f"--report={tmp_path / 'run'}", "--profile=echo"]
-    serve = f"--serve={sys.executable} {subject} {{host}} {{port}}"
+    serve = f"--serve={sys.executable} {subject} {{host}} {{port}} {{scratch}}"
     with started([sys.executable, *run, serve], temporary) as controller:
         (killed, *_), first = until_judging(controller, str(subject), workers=2)
         with held([killed, *descendants(killed)]) as processes:
