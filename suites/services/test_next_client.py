@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PROFILES = ("echo", "protocol")
 
-ROUNDS = 20  # of each kind; in each a process that may be caught is caught or not, as the machine has it
+ROUNDS = 40  # of each kind; in each a process that may be caught is caught or not, as the machine has it
 TRIES, MORE = 4, 16  # how often, and with how many clients, a process that is caught is let go
 TOGETHER = 4  # clients for which all processes look at the listener again and again, together
 
@@ -28,7 +28,7 @@ TOGETHER = 4  # clients for which all processes look at the listener again and a
 @exact
 @covers("house:any/no-wait-for-next-client", "house:any/crowd-costs-nobody")
 def check_a_client_does_not_wait_for_the_next_one(subject: Subject, probe: Probe, session: Session) -> None:
-    """A client asks when others have connected, and is answered before a further one comes: twenty times in four ways.
+    """A client asks when others have connected, and is answered before a further one comes: forty times in four ways.
 
     One comes, or some together, while the server waits, or while it is held still, so that all its processes look at
     the listener in one moment.
