@@ -162,8 +162,6 @@ def check_lasts_while_nothing_is_said(subject: Subject, probe: Probe) -> None:
 @covers("rfc863:tcp/discard-ends-on-client-close")
 def check_fin_right_behind_the_text_is_seen(subject: Subject, probe: Probe, wire: Wire) -> None:
     """Text and FIN that wait together when the server looks are both taken: the stream ends, and nothing is reset."""
-    with control():
-        discards(subject, probe, octets(10 * KiB))
     with subject.paused():
         client = probe.connect(subject)
         client.send_all(octets(10 * KiB))

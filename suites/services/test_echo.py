@@ -323,8 +323,9 @@ def check_clients_are_served_at_the_same_time(subject: Subject, probe: Probe) ->
 @pytest.mark.parametrize("how", ["close", "reset"])
 def check_clients_that_leave_cost_nobody_the_service(subject: Subject, probe: Probe, how: str) -> None:
     """Clients leave and others come in their place; those who stay, and those who came, are served on."""
-    serves(subject, probe)
     clients = [probe.connect(subject) for _ in range(8)]
+    with control():
+        clients[0].expect_back(b"I am the first")
     for client in clients:
         client.expect_back(b"I am here")
 
@@ -346,8 +347,9 @@ def check_clients_that_leave_together_cost_nobody_the_service(subject: Subject, 
 
     A program that lets the last in its table take the place of who left, while it walks through it, may lose one.
     """
-    serves(subject, probe)
     clients = [probe.connect(subject) for _ in range(8)]
+    with control():
+        clients[0].expect_back(b"I am the first")
     for client in clients:
         client.expect_back(b"I am here")
     leaving = [clients[place] for place in (0, 3, 7)]  # first, last, and one between
