@@ -23,7 +23,6 @@ from scapy.layers.inet6 import (
     IPv6ExtHdrFragment,
     IPv6ExtHdrRouting,
     _IPv6ExtHdr,
-    in6_chksum,
 )
 from scapy.layers.l2 import Dot1AD, Dot1Q, Dot3, Ether
 from scapy.packet import NoPayload, Packet, Padding, Raw, fuzz
@@ -64,6 +63,5 @@ __all__ = [
     "compile_filter",
     "fuzz",
     "in4_chksum",
-    "in6_chksum",
     "sniff",
 ]

@@ -102,9 +102,9 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _unreadable(frame: Frame, problem: Unreadable) -> Truncated | Malformed:
+def _unreadable(frame: Frame, problem: Unreadable, numbers: tuple[int, ...] = ALONE) -> Truncated | Malformed:
     kind = Truncated if isinstance(problem, Cut) else Malformed
-    return kind(frame.number, frame.time_ns, frame.sent, problem.reason, problem.source, problem.destination)
+    return kind(frame.number, frame.time_ns, frame.sent, problem.reason, problem.source, problem.destination, numbers)
 
 
 def _read(frame: Frame, fragments: Fragments) -> Packet | None:
@@ -121,7 +121,12 @@ def _read(frame: Frame, fragments: Fragments) -> Packet | None:
     if carried.end > len(frame.octets):
         raise _cut_short(carried)
     whole = fragments.add(frame, carried, carried.fragment)
-    return None if whole is None else _read_carried(frame, whole.carried, whole.frames)
+    if whole is None:
+        return None
+    try:
+        return _read_carried(frame, whole.carried, whole.frames)
+    except Unreadable as problem:
+        return _unreadable(frame, problem, whole.frames)
 
 
 def _read_carried(frame: Frame, carried: Carried, numbers: tuple[int, ...]) -> Packet:

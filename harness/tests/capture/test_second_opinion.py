@@ -130,6 +130,22 @@ def test_what_came_in_fragments_is_read_alike(family: str) -> None:
     assert (found.place, found.fields) == ("#1 and #2", ("length", "data"))
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_is_malformed_only_when_it_is_whole_has_all_its_frames(family: str) -> None:
+    """A datagram of an impossible length, in two fragments: both frames belong to it, and it is read alike."""
+    near, far = FAMILIES[family]
+    whole = craft.datagram(near, far, bytes(16), length=3)
+    pieces = (slice(0, 8), slice(8, None))
+    frames = numbered(
+        [in_frame(craft.fragment(near.host, far.host, craft.UDP, whole, piece, ident=1)) for piece in pieces]
+    )
+
+    (packet,) = decode(frames)
+
+    assert (type(packet), packet.frames) == (Malformed, (1, 2))
+    assert differences([packet], frames) == ()
+
+
 PLANTED: dict[str, tuple[bytes, dict[str, Any], tuple[str, ...]]] = {
     "address": (tcp_frame(NEAR, FAR, "SYN"), {"source": NEAR._replace(host="10.9.0.3")}, ("source",)),
     "port": (tcp_frame(NEAR, FAR, "SYN"), {"destination": FAR._replace(port=8)}, ("destination",)),
