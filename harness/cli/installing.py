@@ -78,6 +78,7 @@ def add_module(package: str, store: Store) -> str:
 def add_node_package(package: str, store: Store) -> str:
     """Install a package of npm beside the others, without running its scripts; why not, "" when it is done."""
     quiet = ["--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--loglevel=error"]
+    store.node.mkdir(parents=True, exist_ok=True)
     _, refused = _run(["npm", "install", "--prefix", str(store.node), *quiet, package])
     return refused
 

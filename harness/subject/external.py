@@ -94,6 +94,10 @@ class External:
         """Not applicable: its sockets are not ours to look at."""
         self._refuse("whose sockets can be seen")
 
+    def accepted(self) -> NoReturn:
+        """Not applicable: whom it has accepted is not ours to see."""
+        self._refuse("whose sockets can be seen")
+
     def unread(self) -> NoReturn:
         """Not applicable: what waits for it is not ours to see."""
         self._refuse("whose sockets can be seen")

@@ -349,7 +349,7 @@ def test_a_late_answer_is_not_taken_for_that_of_the_next_question(monkeypatch: p
         for pid in tree:
             os.kill(pid, signal.SIGSTOP)
         with monkeypatch.context() as patch:
-            patch.setattr("harness.lab.handle._START", 0.01)
+            patch.setattr("harness.lab.handle._ANSWER", 0.01)
             with pytest.raises(LabLost, match=r"no answer within 0\.01 s"):
                 lab.socket("near", socket.AF_INET, socket.SOCK_STREAM)
         for pid in tree:

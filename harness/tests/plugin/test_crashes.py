@@ -52,7 +52,7 @@ SUITE = """
 
     @covers("house:any/rests")
     def check_rests_though_it_may_end(subject, probe):
-        subject.limit_descriptors(9)
+        subject.may_end = True
         probe.connect(subject).send_all(b"at once")
         probe.expect_rest(subject, "it rests")
 

@@ -44,6 +44,8 @@ expect = "end"
 class Stream:
     """A client of a server that says all this, whatever it is asked."""
 
+    stopped = ""
+
     def __init__(self, come: bytes, ended: Ending | None = None) -> None:
         self.come, self._last = come, ended
         self.said: list[bytes] = []

@@ -14,6 +14,7 @@ from harness.wire.segment import Endpoint
 
 _OURS = {
     "start",
+    "told_at_last",
     "tell",
     "tell_later",
     "answer",
