@@ -2,8 +2,8 @@
 
 Several processes that wait for one listener are all woken by one client. One of them gets it; another that has seen it
 waiting too, and calls accept() on a listener that blocks, stays there until the next client comes, and so do all the
-clients that it serves (select(2): "a subsequent read may block"; the same holds of accept()). A single try shows that
-only by luck.
+clients that it serves: what select() has told to be ready may block all the same (select(2), BUGS). A single try shows
+that only by luck.
 """
 
 from __future__ import annotations
