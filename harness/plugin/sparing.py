@@ -5,9 +5,10 @@ without an answer takes seconds each time. Whoever is put to a test at all is sa
 test has rejected a mutant, workers tell each other by an empty file in the run folder.
 
 The kernel and a server of ours are put to the first variant of each test: `make test` puts all variants to all of them.
-A server by others is judged here only, so it is put to all.
+Servers by others are judged here only, so those that speak a profile divide the variants of each test among them: each
+variant is put to one of them at least, and each server to one variant of each test.
 
-In a wide proof both are put to all variants, and a test that does not cover what a mutant breaks is put to it in the
+In a wide proof all are put to all variants, and a test that does not cover what a mutant breaks is put to it in the
 first one, or not at all if it is marked slow: it can show that the mutant is wrong elsewhere too, but not close a hole.
 """
 
@@ -38,19 +39,43 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Of a proof of all, leave out the variants that need not be asked."""
     if not config.option.mutants or config.option.keyword:
         return
+    wide = config.option.wide
     seen: set[tuple[str, str, int]] = set()
-    spared: set[pytest.Item] = set()
+    spared: set[pytest.Item] = set() if wide else _left_to_others(items)
     for item in items:
         if not is_judged(item.nodeid):
             continue
         program = program_of(item)
-        place = (item.nodeid.partition("[")[0], program.name if program is not None else "", repetition_of(item))
-        if _spares(item, program, wide=config.option.wide, again=place in seen):
+        place = _place(item, program)
+        if _spares(item, program, wide=wide, again=place in seen):
             spared.add(item)
         seen.add(place)
     if spared:
         config.hook.pytest_deselected(items=[item for item in items if item in spared])
         items[:] = [item for item in items if item not in spared]
+
+
+def _place(item: pytest.Item, program: Program | None) -> tuple[str, str, int]:
+    """What the variants of a test have in common that are put to one program, in one repetition."""
+    return item.nodeid.partition("[")[0], program.name if program is not None else "", repetition_of(item)
+
+
+def _left_to_others(items: list[pytest.Item]) -> set[pytest.Item]:
+    """The variants that a server by others leaves to those that speak its profile too."""
+    variants: dict[tuple[str, str, int], list[pytest.Item]] = {}
+    profiles: dict[str, dict[str, None]] = {}
+    for item in items:
+        program = program_of(item) if is_judged(item.nodeid) else None
+        if program is not None and is_foreign(program) and not program.absent:
+            variants.setdefault(_place(item, program), []).append(item)
+            profiles.setdefault(program.profile, {})[program.name] = None
+    places = {name: (place, len(names)) for names in profiles.values() for place, name in enumerate(sorted(names))}
+    left: set[pytest.Item] = set()
+    for (_, name, _), found in variants.items():
+        place, servers = places[name]
+        own = found[place % min(len(found), servers) :: servers]
+        left.update(item for item in found if item not in own)
+    return left
 
 
 def _spares(item: pytest.Item, program: Program | None, *, wide: bool, again: bool) -> bool:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.subject import foreign
+
 if TYPE_CHECKING:
     from harness.tests.plugin.sandbox import Sandbox
 
@@ -39,22 +41,34 @@ def variants(sandbox: Sandbox, *words: str) -> dict[str, set[str]]:
     [
         ("echo_asyncio", {"one"}),
         ("right", {"one"}),
-        ("node_echo", {"one", "two"}),
         ("echo_never_closes", {"one", "two"}),
     ],
-    ids=["ours", "the kernel", "by others", "a mutant"],
+    ids=["ours", "the kernel", "a mutant"],
 )
 def test_a_proof_asks_ours_one_variant(sandbox: Sandbox, name: str, put_to: set[str]) -> None:
     """`make test` asks the others, of the kernel and of our servers."""
     assert variants(sandbox)[name] == put_to
 
 
+def test_servers_by_others_divide_the_variants_among_them(sandbox: Sandbox) -> None:
+    """Each is put to one of two, and each of the two to one of them at least."""
+    at_hand = {name for name, one in foreign.programs().items() if one.profile == "echo" and not one.absent}
+
+    found = {name: put_to for name, put_to in variants(sandbox).items() if name in at_hand}
+
+    assert found.keys() == at_hand
+    assert {len(put_to) for put_to in found.values()} == {1 if len(at_hand) > 1 else 2}
+    assert set().union(*found.values()) == {"one", "two"}
+
+
 def test_a_wide_proof_asks_all(sandbox: Sandbox) -> None:
     """Of a mutant that breaks something else it asks one."""
     found = variants(sandbox, "--wide")
 
-    assert {name: found[name] for name in ("echo_asyncio", "right", "echo_never_closes", "echo_chomps")} == {
+    names = ("echo_asyncio", "node_echo", "right", "echo_never_closes", "echo_chomps")
+    assert {name: found[name] for name in names} == {
         "echo_asyncio": {"one", "two"},
+        "node_echo": {"one", "two"},
         "right": {"one", "two"},
         "echo_never_closes": {"one", "two"},
         "echo_chomps": {"one"},
