@@ -24,7 +24,7 @@ from harness.subject.outcome import in_a_line, outcome
 from harness.subject.patience import Patience
 from harness.subject.protocol import transport_of
 from harness.subject.state import ALL, PROTOCOLS, State, mask, waiting
-from harness.verdict import Inconclusive, Mismatch, NotApplicable, SubjectEnded
+from harness.verdict import Inconclusive, Mismatch, NotApplicable
 from harness.wire.segment import Endpoint
 
 if TYPE_CHECKING:
@@ -278,7 +278,7 @@ class Subject:
         try:
             self._lab.ask(operation, **arguments)
         except ProcessLookupError:  # what the test did before has ended it
-            raise SubjectEnded("the subject goes on serving", in_a_line(self.told())) from None
+            raise Mismatch("the subject goes on serving", in_a_line(self.told())) from None
 
     def kill(self) -> None:
         """Send SIGKILL to all its processes, in whatever group: as a service manager does, or a lack of memory."""
