@@ -191,10 +191,15 @@ def profiles(*names: str) -> Callable[[Test], Test]:
 
 @contextlib.contextmanager
 def requires(requirement: str) -> Iterator[None]:
-    """What is missed within the block is this requirement's, not that of the first one that the test covers."""
+    """What is missed within the block is this requirement's, not that of the first one that the test covers.
+
+    What is not applicable is missed by no requirement.
+    """
     catalogue()[requirement]  # an id that is misspelt is told at once, not when something is missed
     try:
         yield
+    except NotApplicable:
+        raise
     except Exception as missed:
         missed.__dict__.setdefault("requirement", requirement)
         raise

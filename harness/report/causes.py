@@ -57,7 +57,9 @@ _GONE = re.compile(
     r"|\bha[sd] ended\b|\bexit \d|\bkilled by\b|\bnobody (?:is|has)\b|\bonly the first\b|\bends after\b"
 )
 _ALIVE = re.compile(r"\bthe subject was (?:idle|still busy)|\bdiffers at offset|\bmore and more|\bno end of stream")
-_NO_END = re.compile(r"^no end of stream and no reset\b.*\bthe subject was idle")
+_NO_END = re.compile(
+    r"^(?:the control failed: .*; )?no end of stream and no reset\b.*\bthe subject was idle", re.DOTALL
+)
 _WAITS = re.compile(r"^no octet came; the subject was idle|^1 accepted, \d+ left in the queue|^refused|\breset \(RST\)")
 _EACH = re.compile(r"^(\d+) clients more")
 _SIGPIPE = "send() to a client that has gone raises SIGPIPE: ignore the signal, or send with MSG_NOSIGNAL"

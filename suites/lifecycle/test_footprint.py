@@ -227,7 +227,7 @@ WITHIN = (PROCESSES, DESCRIPTORS, replace(UNFREED, spare=64), MAPPINGS)
 
 @exact
 @profiles("echo", "discard", "protocol")
-@covers("house:any/no-growth-within-a-session")
+@covers("house:any/no-growth-within-a-session", "house:any/survives")
 def check_leaves_nothing_of_a_request_within_its_session(subject: Subject, probe: Probe, session: Session) -> None:
     """A client that stays and asks hundreds of times costs no more than one that asks once."""
     with control():

@@ -185,3 +185,12 @@ def test_the_library_asserts_nothing() -> None:
     ]
 
     assert places == []
+
+
+def test_what_is_not_applicable_is_missed_by_no_requirement(sandbox: Sandbox) -> None:
+    """Also within a block that would name one, and one that the test does not say that it covers."""
+    sandbox.suite(written("not_tried", "with requires('rfc9293:SHLD-3'): raise NotApplicable('no room')"))
+
+    (row,) = sandbox.pytest().record.results
+
+    assert (row.verdict.value, row.reason, row.findings) == ("not applicable", "no room", ())

@@ -225,6 +225,15 @@ def test_a_server_that_never_closes_explains_each_wait_for_the_end() -> None:
     assert left(*rows) == []
 
 
+def test_a_server_that_never_closes_explains_controls_that_waited_for_the_end() -> None:
+    """A test that first asks for an ordinary session is inconclusive: the same wait, the same cause."""
+    failed = f"the control failed: expected the connection ends; {NO_END}"
+    rows = never_closes(fails("c", replace(missed("x:c", failed), verdict=Verdict.INCONCLUSIVE)))
+
+    assert told(*rows) == [(Kind.NEVER_CLOSES, 3)]
+    assert left(*rows) == []
+
+
 def test_a_server_that_closes_once_does_not_never_close() -> None:
     """One test in which a client saw its end: then the others have a reason of their own."""
     assert told(*never_closes(row("services/echo", "c", process=replace(RUNS, closed=1)))) == []
