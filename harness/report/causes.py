@@ -56,9 +56,11 @@ _GONE = re.compile(
     r"\brefused \(RST\)|\breset \(RST\)|\bend of stream \(FIN\)|\bno (?:octet|datagram|answer)\b|\bnone came\b"
     r"|\bha[sd] ended\b|\bexit \d|\bkilled by\b|\bnobody (?:is|has)\b|\bonly the first\b|\bends after\b"
 )
-_ALIVE = re.compile(r"\bthe subject was (?:idle|still busy)|\bdiffers at offset|\bmore and more|\bno end of stream")
+_ALIVE = re.compile(
+    r"\bthe subject (?:was idle|was still busy|never rests)|\bdiffers at offset|\bmore and more|\bno end of stream"
+)
 _NO_END = re.compile(
-    r"^(?:the control failed: .*; )?no end of stream and no reset\b.*\bthe subject was idle", re.DOTALL
+    r"^(?:the control failed: .*; )?no end of stream and no reset\b.*\bthe subject (?:was idle|never rests)", re.DOTALL
 )
 _WAITS = re.compile(r"^no octet came; the subject was idle|^1 accepted, \d+ left in the queue|^refused|\breset \(RST\)")
 _EACH = re.compile(r"^(\d+) clients more")

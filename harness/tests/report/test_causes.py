@@ -234,6 +234,13 @@ def test_a_server_that_never_closes_explains_controls_that_waited_for_the_end() 
     assert left(*rows) == []
 
 
+def test_a_server_that_never_closes_nor_rests_is_no_other() -> None:
+    """Its waits end when it has worked for long enough."""
+    busy = "no end of stream and no reset after 6 octets: the subject never rests, and used the processor for 0.3 s"
+
+    assert told(*never_closes(fails("c", missed("x:c", busy)))) == [(Kind.NEVER_CLOSES, 3)]
+
+
 def test_a_server_that_closes_once_does_not_never_close() -> None:
     """One test in which a client saw its end: then the others have a reason of their own."""
     assert told(*never_closes(row("services/echo", "c", process=replace(RUNS, closed=1)))) == []
