@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from harness.capture.recording import Wire
 from harness.lab.near import LabNear
 from harness.lab.relay import Relay
-from harness.probe.first import asker
+from harness.probe.beside import asker
 from harness.probe.probe import Probe
 from harness.subject.patience import IDLE, Pace, Patience
 from harness.subject.process import start

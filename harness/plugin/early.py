@@ -13,7 +13,7 @@ import os
 from typing import TYPE_CHECKING
 
 from harness.budget import RESPONSE, Deadline, Stopwatch
-from harness.probe import first
+from harness.probe import beside
 from harness.subject.process import start
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ def why_early(lab: Lab, subject: Subject, failed: str) -> str | None:
 
     None where it answers nobody, or none but who comes second. It may be started anew, in namespaces of its own.
     """
-    if subject.program.ready is not None or first.why_never(subject.profile):
+    if subject.program.ready is not None or beside.why_never(subject.profile):
         return ""
-    ask = first.asker(lab)
+    ask = beside.asker(lab)
     watch, deadline = Stopwatch(), Deadline(_SECONDS)
     while ask(subject, deadline.left):
         if deadline.over or subject.wait_end(deadline.slice(_PAUSE)) is not None:

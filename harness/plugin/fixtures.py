@@ -27,9 +27,9 @@ from harness.plugin.repeating import repetition_of
 from harness.plugin.selection import is_judged, manner_of_test, wrong_stack
 from harness.plugin.soaking import is_soak
 from harness.plugin.weather import fair_weather
+from harness.probe.beside import asker
 from harness.probe.client import Client
 from harness.probe.datagram import DatagramClient
-from harness.probe.first import asker
 from harness.probe.probe import Attempt, Probe
 from harness.probe.raw import Raw
 from harness.probe.session import Session, ordinary

@@ -39,7 +39,7 @@ from harness.plugin.fixtures import (
     wire_key,
 )
 from harness.plugin.options import ready_of
-from harness.probe.first import asker
+from harness.probe.beside import asker
 from harness.record import evidence
 from harness.subject.inventory import from_command
 from harness.subject.process import Subject, start

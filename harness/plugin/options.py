@@ -13,7 +13,7 @@ import pytest
 from harness import bundle
 from harness.gate import shards
 from harness.lab import link_profile
-from harness.probe import first
+from harness.probe import beside
 from harness.subject import external, foreign, implementations, inventory, protocol
 from harness.subject.manner import Manner
 from harness.subject.placeholders import NAMES
@@ -243,7 +243,7 @@ def _told(config: pytest.Config) -> dict[str, Manner]:
 def ready_of(word: str | None, budget: float | None, profile: str) -> Ready | None:
     """When a server of this profile is ready, as the user says; ValueError in one line with the remedy."""
     ready = Ready.of(word, budget)
-    if ready is not None and ready.answered and (why := first.why_never(profile)):
+    if ready is not None and ready.answered and (why := beside.why_never(profile)):
         raise ValueError(f"{ANSWERED!r}: {why}; give a text that the server prints instead")
     return ready
 
@@ -296,7 +296,7 @@ def _side_by_side(path: Path, kind: str, common: dict[str, Any]) -> Settings:
         raise pytest.UsageError(f"--subjects {error}") from None
     programs = tuple(program for one in found for program in one.programs)
     for program in programs:
-        if program.ready is not None and program.ready.answered and (why := first.why_never(program.profile)):
+        if program.ready is not None and program.ready.answered and (why := beside.why_never(program.profile)):
             raise pytest.UsageError(f"--subjects {path}: [{program.name}]: ready = {ANSWERED!r}: {why}")
     fitting = tuple(program for program in programs if not kind or protocol.kind_of(program.profile) == kind)
     if not fitting:

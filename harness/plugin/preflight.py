@@ -20,7 +20,7 @@ from harness.lab.near import LabNear
 from harness.plugin.early import why_early
 from harness.plugin.fixtures import Uncaptured
 from harness.plugin.options import absent_key, early_key, manners_key, place_of, read
-from harness.probe.first import asker
+from harness.probe.beside import asker
 from harness.probe.first_exchange import manner_of
 from harness.report.model import Exit
 from harness.subject import external

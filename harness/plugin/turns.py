@@ -82,5 +82,5 @@ def _take(place: int, kind: int) -> None:
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(place, kind | fcntl.LOCK_NB)
             return
-        select.select([], [], [], _MOMENT)
+        select.select([], [], [], _MOMENT)  # flock(2) waits without a limit, and reports nothing meanwhile
     raise Inconclusive(f"another worker runs this server, of which one runs at a time, and had not ended in {deadline}")

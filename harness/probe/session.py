@@ -270,8 +270,9 @@ class Session:
         greeting = [] if protocol.greeting is None else [Exchange(b"", protocol.greeting)]
 
         def own(number: int, client: Client) -> Member:
-            exchanges = list(_words_of(number))
-            if protocol.name != "echo":
+            if protocol.name == "echo":
+                exchanges = list(_words_of(number))
+            else:
                 exchanges = self._again(client) if client is first else list(fresh(protocol).exchanges)
             asked = [*([] if client is first else greeting), *exchanges]
             return Member(number, client, asked, protocol.server_closes, protocol.unasked)
@@ -279,8 +280,8 @@ class Session:
         watch, crowd = budget.Stopwatch(), Crowd(subject, self._probe, own(1, first))
         crowd.gather(size, own)
         if protocol.idle_limit is not None and watch.seconds >= protocol.idle_limit:
-            said = f"the file says that the server may close behind {protocol.idle_limit:g} s of silence"
-            raise NotApplicable(f"{said}: it took {watch.seconds:.1f} s until all had connected")
+            limit = f"the file says that the server may close after {protocol.idle_limit:g} s of silence"
+            raise NotApplicable(f"{limit}: it took {watch.seconds:.1f} s until all had connected")
         return crowd
 
     def has_answered(self, client: Client) -> bool:

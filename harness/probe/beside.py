@@ -1,4 +1,4 @@
-"""The first exchange: has a subject that listens one client answered, before any test?
+"""An exchange from beside the subject: has one that listens answered a client, before any test?
 
 The client stands beside the subject, in the namespace of the far end. So nothing of it passes the link, whatever faults
 that has, and no capture sees it; and when it has gone, no socket tells of it.
@@ -45,7 +45,7 @@ def asker(lab: Lab) -> Ask:
         def patience(watched: Watched) -> Patience:
             return Patience(watched, seconds=min(RESPONSE, max(seconds, 0.1)))
 
-        with subject.without_time_wait(), Probe(_Beside(lab), patience, _nobody) as probe:
+        with subject.without_time_wait(), Probe(_Beside(lab), patience, _unrecorded) as probe:
             try:
                 Session(subject, probe, ordinary(subject.profile)).serve()
             except Mismatch as missed:
@@ -81,5 +81,5 @@ def _let_go(subject: Subject) -> None:
             return
 
 
-def _nobody(_: Attempt | Client | DatagramClient) -> None:
+def _unrecorded(_: Attempt | Client | DatagramClient) -> None:
     """No flow of it is recorded."""
